@@ -1,0 +1,346 @@
+"""The canonical dialect: docs/spec.md, sections 1 to 6.
+
+TCP   client  frame, state 0: room name, payload JSON {"username", "password"} or the raw user name
+      server  frame, state 1: room name echoed, payload 1 byte of status
+      server  frame, state 2: room name echoed, payload token; then it closes
+UDP   up      RoomNameSize 1 | TokenSize 1 | room name | token | message    empty registers, `exit` leaves
+      down    user name ": " message  |  0x04 text  |  0x05 text
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from tcrp import constants, wire
+from tcrp.constants import HEADER_SIZE, Operation, State, Status
+from tcrp.conversation import FrameReader, Limits
+from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
+from tcrp.messages import (
+    Ack,
+    Address,
+    ChatMessage,
+    ChatPacket,
+    Complete,
+    Create,
+    Disconnect,
+    Down,
+    DownKind,
+    Frame,
+    Information,
+    Join,
+    Membership,
+    Reply,
+    Request,
+    Up,
+    UpKind,
+    Want,
+    Why,
+)
+from tcrp.policy import Policy
+from tcrp.request import decode_request, encode_request
+
+
+class Step(Enum):
+    """Where a conversation is."""
+
+    REQUEST = auto()  # the request is on its way
+    ACK = auto()  # the ACK is due
+    COMPLETE = auto()  # the COMPLETE is due
+    DONE = auto()
+
+
+class _TcrpConversation:
+    """What both sides share: bytes out, the step, the deadline."""
+
+    def __init__(self, step: Step, deadline: float | None, allowed: float) -> None:
+        self._step = step
+        self._out = bytearray()
+        self._deadline = deadline
+        self._allowed = allowed
+
+    @property
+    def closing(self) -> bool:
+        return self._step is Step.DONE
+
+    def data_to_send(self) -> bytes:
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def timer(self) -> float | None:
+        return self._deadline
+
+    def handle_timer(self, now: float) -> list[Event]:
+        if self._deadline is None or now < self._deadline:
+            return []
+        self._finish()
+        return [TimedOut(self._allowed)]
+
+    def _finish(self) -> None:
+        self._step = Step.DONE
+        self._deadline = None
+
+
+class ServerConversation(_TcrpConversation):
+    """REQUEST -Requested-> ACK -send(Ack OK)-> COMPLETE -send(Complete)-> DONE; anything else ends in DONE."""
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        super().__init__(Step.REQUEST, now + limits.silence, limits.silence)
+        self._limits = limits
+        self._reader = FrameReader(limits.payload)
+        self._operation = 0
+        self._room = ""
+
+    def receive_data(self, data: bytes, now: float) -> list[Event]:
+        if self._step is not Step.REQUEST or not data:
+            return []  # bytes after the request are ignored (TCRP-2.6a)
+        if not self._reader.started:
+            self._deadline, self._allowed = now + self._limits.handshake, self._limits.handshake
+        self._reader.feed(data)
+        try:
+            frame = self._reader.next_frame()
+            if frame is None:
+                return []
+            self._operation, self._room = frame.operation, frame.room
+            want = _read_want(frame)
+        except RemoteProtocolError as error:
+            self._answer(State.ACK, wire.encode_status(error.status))
+            self._finish()
+            return [Malformed(error)]
+        self._step, self._deadline = Step.ACK, None
+        return [Requested(want)]
+
+    def receive_eof(self, now: float) -> list[Event]:
+        early = self._step is Step.REQUEST
+        if early:
+            self._finish()
+        return [Ended(early)]  # a request that came whole is still answered (TCRP-2.6c)
+
+    def send(self, reply: Reply) -> None:
+        match self._step, reply:
+            case Step.ACK, Ack(status):
+                self._answer(State.ACK, wire.encode_status(status))
+                if status == Status.OK:
+                    self._step = Step.COMPLETE
+                else:
+                    self._finish()
+            case Step.COMPLETE, Complete(token):
+                if not isinstance(token, bytes) or not 1 <= len(token) <= constants.MAX_TOKEN_SIZE:
+                    raise LocalProtocolError(
+                        f"a token is 1 to {constants.MAX_TOKEN_SIZE} bytes",
+                        clause="TCRP-3.8c", field="token", limit=constants.MAX_TOKEN_SIZE,
+                    )  # fmt: skip
+                self._answer(State.COMPLETE, token)
+                self._finish()
+            case step, _:
+                raise RuntimeError(f"{type(reply).__name__} is not due at step {step.name}")
+
+    def _answer(self, state: State, payload: bytes) -> None:
+        self._out += wire.encode_frame(Frame(self._room, self._operation, state, payload))
+
+
+class ClientConversation(_TcrpConversation):
+    """ACK -Accepted-> COMPLETE -Joined-> DONE; Refused ends in DONE too, and Malformed where it is strict."""
+
+    def __init__(self, want: Create | Join, strict: bool) -> None:
+        super().__init__(Step.ACK, None, 0.0)
+        self._strict = strict
+        self._operation = Operation.CREATE if isinstance(want, Create) else Operation.JOIN
+        self._room = wire.check_room(want.room).decode()
+        payload = encode_request(Request(want.user, want.password))
+        self._out += wire.encode_frame(Frame(self._room, self._operation, State.REQUEST, payload))
+        self._reader = FrameReader()
+
+    def receive_data(self, data: bytes, now: float) -> list[Event]:
+        events: list[Event] = []
+        if self.closing:
+            return events
+        self._reader.feed(data)
+        try:
+            while self._step is not Step.DONE and (frame := self._reader.next_frame()) is not None:
+                events.extend(self._read_reply(frame))
+        except RemoteProtocolError as error:
+            self._finish()
+            events.append(Malformed(error))
+        return events
+
+    def receive_eof(self, now: float) -> list[Event]:
+        early = self._step is not Step.DONE
+        self._finish()
+        return [Ended(early)]
+
+    def send(self, reply: Reply) -> None:
+        raise RuntimeError("a client of this dialect says nothing after its request")
+
+    def _read_reply(self, frame: Frame) -> Iterator[Event]:
+        acking = self._step is Step.ACK
+        if frame.state != State.ACK or frame.payload not in _BARE_REFUSALS:
+            for error in self._deviations(frame, State.ACK if acking else State.COMPLETE):
+                if self._strict:
+                    raise error
+                yield Malformed(error)
+        with within_payload(frame):
+            status = wire.decode_status(frame.payload) if acking else Status.OK
+        if not acking:
+            with within_payload(frame):
+                token = wire.check_token(frame.payload)
+            self._finish()
+            yield Joined(token)
+        elif status == Status.OK:
+            self._step = Step.COMPLETE
+            yield Accepted()
+        else:
+            self._finish()
+            yield Refused(status)
+
+    def _deviations(self, frame: Frame, state: State) -> Iterator[RemoteProtocolError]:
+        """What a reply should echo and does not; in a refusal with 4 or 6 it is not judged (TCRP-3.7, TCRP-2.4d)."""
+        clause = "TCRP-3.4a" if state is State.ACK else "TCRP-3.5a"
+        if frame.state != state:
+            yield RemoteProtocolError(
+                f"the reply has State {frame.state}: {state} is due",
+                clause=clause, field="State", offset=2, value=frame.state, limit=int(state),
+            )  # fmt: skip
+        if frame.operation != self._operation:
+            yield RemoteProtocolError(
+                f"the reply has Operation {frame.operation}, the request {self._operation}",
+                clause=clause, field="Operation", offset=1, value=frame.operation, limit=int(self._operation),
+            )  # fmt: skip
+        if frame.room != self._room:
+            # a COMPLETE whose sizes or parts are mixed up has the token where the room should be
+            found = frame.room if state is State.ACK else None
+            yield RemoteProtocolError(
+                f"the reply is about {'another room' if found is None else f'room {found!r}'}, "
+                f"the request about {self._room!r}",
+                clause=clause, field="room name", offset=HEADER_SIZE, value=found, limit=self._room,
+            )  # fmt: skip
+
+
+@contextmanager
+def within_payload(frame: Frame) -> Iterator[None]:
+    """What is wrong in the payload is told with its offset in the frame."""
+    try:
+        yield
+    except RemoteProtocolError as error:
+        error.offset = HEADER_SIZE + len(frame.room.encode()) + (error.offset or 0)
+        raise
+
+
+_BARE_REFUSALS = (bytes([Status.MALFORMED]), bytes([Status.LIMIT_REACHED]))
+
+
+def _read_want(frame: Frame) -> Create | Join:
+    if frame.operation not in Operation.__members__.values():
+        raise RemoteProtocolError(
+            f"Operation is {frame.operation}: 1 creates, 2 joins",
+            clause="TCRP-3.7a", field="Operation", offset=1, value=frame.operation, limit=2,
+        )  # fmt: skip
+    if frame.state != State.REQUEST:
+        raise RemoteProtocolError(
+            f"State is {frame.state}: a request has 0",
+            clause="TCRP-3.7b", field="State", offset=2, value=frame.state, limit=0,
+        )  # fmt: skip
+    if not frame.room:
+        raise RemoteProtocolError(
+            "the room name is empty: 1 to 255 bytes",
+            clause="TCRP-3.7d", field="RoomNameSize", offset=0, value=0, limit=1,
+        )  # fmt: skip
+    with within_payload(frame):
+        request = decode_request(frame.payload)
+    want = Create if frame.operation == Operation.CREATE else Join
+    return want(frame.room, request.user, request.password)
+
+
+def _read_kind(message: bytes) -> UpKind:
+    if not message:
+        return UpKind.REGISTER
+    return UpKind.LEAVE if message == constants.LEAVE else UpKind.CHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Tcrp:
+    """The canonical dialect; see `Dialect` for what the methods promise."""
+
+    name: str = "tcrp"
+    ports: Ports = Ports(constants.TCP_PORT, constants.UDP_PORT)
+    policy: Policy = field(default_factory=Policy)
+    can: Can = Can()
+    passwords: Passwords | None = None
+
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> ClientConversation:
+        if not isinstance(want, Create | Join):
+            raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
+        for field_name, value in (
+            ("capacity", want.capacity if isinstance(want, Create) else None),
+            ("invite", want.invite if isinstance(want, Join) else None),
+        ):
+            if value is not None:
+                raise LocalProtocolError(
+                    f"dialect {self.name} has no {field_name}", clause="TCRP-3.2a", field=field_name
+                )
+        return ClientConversation(want, strict)
+
+    def server(self, peer: Address, limits: Limits, now: float) -> ServerConversation:
+        return ServerConversation(limits, now)
+
+    def read_up(self, data: bytes, source: Address) -> Up:
+        room, token, message = wire.decode_packet(data)
+        return Up(_read_kind(message), room, token, None, message)
+
+    def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes:
+        message = constants.LEAVE if kind is UpKind.LEAVE else body
+        if _read_kind(message) is not kind:
+            raise LocalProtocolError(
+                f"a datagram with this message would not be {kind.value} but {_read_kind(message).value}",
+                clause="TCRP-5.1d" if message else "TCRP-4.4a", field="message", value=message,
+            )  # fmt: skip
+        return wire.encode_packet(ChatPacket(member.room, member.token, message))
+
+    def read_down(self, data: bytes, member: Membership) -> Down:
+        try:
+            delivery = wire.decode_delivery(data)
+        except RemoteProtocolError:
+            return Down(DownKind.UNKNOWN, None, data)
+        match delivery:
+            case ChatMessage(user, message):
+                return Down(DownKind.CHAT, user, message)
+            case Disconnect(text):
+                return Down(DownKind.CLOSED, None, text.encode())
+            case Information(text):
+                return Down(DownKind.INFO, None, text.encode())
+
+    def write_down(self, down: Down) -> bytes | None:
+        match down.kind:
+            case DownKind.CHAT:
+                return wire.encode_delivery(ChatMessage(down.user or "", down.body))
+            case DownKind.CLOSED:
+                return wire.encode_delivery(Disconnect(_notice(down)))
+            case DownKind.INFO:
+                return wire.encode_delivery(Information(_notice(down)))
+            case DownKind.UNKNOWN:
+                return None
+
+
+def _notice(down: Down) -> str:
+    if down.why:
+        return _NOTICES[down.why].format(user=down.user)
+    try:
+        return down.body.decode()
+    except (UnicodeDecodeError, AttributeError):
+        clause = "TCRP-5.4a" if down.kind is DownKind.CLOSED else "TCRP-5.5"
+        raise LocalProtocolError("the text is not bytes of UTF-8", clause=clause, field="text", limit="UTF-8") from None
+
+
+_NOTICES = {
+    Why.JOINED: "{user} joined",
+    Why.LEFT: "{user} left",
+    Why.HOST_LEFT: "the host left: the room is closed",
+    Why.IDLE: "you were idle for too long: join again to come back",
+    Why.HOST_IDLE: "the host was idle for too long: the room is closed",
+    Why.UNREACHABLE: "datagrams could not be delivered to you: join again to come back",
+    Why.STOPPED: "the server is stopping: the room is closed",
+    Why.TOO_LONG: "your last message is too long to be relayed",
+}

@@ -1,0 +1,62 @@
+"""Where a server is, as people write it: `HOST[:TCP[:UDP]]`, IPv6 in brackets, `-` for no TCP."""
+
+from typing import NamedTuple
+
+from tcrp.dialects.base import Ports
+
+
+class Endpoint(NamedTuple):
+    """A host and its two ports. `tcp` is None where there is no TCP."""
+
+    host: str
+    tcp: int | None
+    udp: int
+
+    def __str__(self) -> str:
+        return f"{_bracketed(self.host)}:{'-' if self.tcp is None else self.tcp}:{self.udp}"
+
+
+def parse_endpoint(text: str, defaults: Ports) -> Endpoint:
+    """Read `127.0.0.1`, `localhost:9001`, `[::1]:9001:9002` or `127.0.0.1:-:9002`.
+
+    A missing port is the default's; a missing UDP port beside a TCP port is the default's too.
+    ValueError, in one line that names the part, for anything else.
+    """
+    host, rest = _split_host(text)
+    parts = rest.split(":")[1:] if rest else []
+    if len(parts) > 2:
+        raise ValueError(f"{text!r} has {len(parts)} ports: write HOST[:TCP[:UDP]], IPv6 in brackets")
+    tcp = defaults.tcp
+    if parts and parts[0]:
+        tcp = None if parts[0] == "-" else parse_port(parts[0], "TCP")
+    udp = parse_port(parts[1], "UDP") if len(parts) == 2 and parts[1] else defaults.udp
+    return Endpoint(host, tcp, udp)
+
+
+def parse_port(text: str, field: str) -> int:
+    """A port number from 1 to 65535."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise ValueError(f"the {field} port is {text!r}: a number from 1 to 65535")
+    return int(text)
+
+
+def format_address(host: str, port: int) -> str:
+    """`127.0.0.1:9001`, `[::1]:9001`."""
+    return f"{_bracketed(host)}:{port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _split_host(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is not [IPV6][:TCP[:UDP]]")
+    else:
+        host, colon, rest = text.partition(":")
+        rest = colon + rest
+    if not host or any(c.isspace() for c in host):
+        raise ValueError(f"{text!r} names no host: write HOST[:TCP[:UDP]]")
+    return host, rest
