@@ -1,0 +1,8 @@
+"""`python -m reference_server` is `tcrp-server`."""
+
+import sys
+
+from reference_server.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

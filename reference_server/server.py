@@ -1,0 +1,121 @@
+"""`Server`: both halves together, to embed."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from reference_server.chat import Chat
+from reference_server.control import Control
+from reference_server.limits import ServerLimits
+from reference_server.passwords import PasswordWork
+from reference_server.sockets import open_sockets
+from relay import Relay, RoomLimits
+from tcrp import dialects
+from tcrp.conversation import Limits
+from tcrp.dialects import Dialect
+from tcrp.messages import Address
+
+_SILENCE = 60.0  # seconds for a connection that says nothing, where nobody ever idles
+_CLIENT_PORT = 8080  # where clients listen whom the server gives an address
+
+
+class Server:
+    """A chat server in one dialect, running between `async with`'s two ends, or `start` and `stop`.
+
+    A port of None is the dialect's, 0 a free one. `idle_seconds` is used instead of the dialect's. `stop` tells every
+    member first (TCRP-5.7). `start` raises UnknownHost or BindError with a message of one line.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect | None = None,
+        host: str = "127.0.0.1",
+        tcp_port: int | None = None,
+        udp_port: int | None = None,
+        *,
+        idle_seconds: float | None = None,
+        limits: ServerLimits = ServerLimits(),  # noqa: B008  # immutable
+    ) -> None:
+        self._dialect = dialects.get() if dialect is None else dialect
+        self._host = host
+        ports = self._dialect.ports
+        self._tcp_port = None if ports.tcp is None else ports.tcp if tcp_port is None else tcp_port
+        self._udp_port = ports.udp if udp_port is None else udp_port
+        self._idle_seconds = self._dialect.policy.idle.seconds if idle_seconds is None else idle_seconds
+        self._limits = limits
+        self._tcp_address: Address | None = None
+        self._udp_address: Address | None = None
+        self._listener: asyncio.Server | None = None
+        self._control: Control | None = None
+        self._chat: Chat | None = None
+
+    @property
+    def tcp_address(self) -> Address | None:
+        """Where requests are taken; None: the dialect has no TCP, or the server is not running."""
+        return self._tcp_address
+
+    @property
+    def udp_address(self) -> Address | None:
+        """Where chat is taken; None: the server is not running."""
+        return self._udp_address
+
+    async def start(self) -> None:
+        """Open both sockets and serve."""
+        tcp, udp = open_sockets(self._host, self._tcp_port, self._udp_port)
+        relay = Relay(
+            self._dialect,
+            mint=_mint,
+            limits=RoomLimits(self._limits.rooms, self._limits.members),
+            idle_seconds=self._idle_seconds,
+            addresses=_loopback_addresses(),
+        )
+        self._udp_address = udp.getsockname()
+        self._chat = Chat(udp, relay)
+        silence = _SILENCE if self._idle_seconds is None else self._idle_seconds
+        self._control = Control(
+            self._dialect,
+            relay,
+            self._chat.perform,
+            PasswordWork(self._dialect.passwords),
+            Limits(self._limits.payload, self._limits.handshake, silence),
+            self._limits.connections,
+            set(),
+        )
+        if tcp is not None:
+            self._tcp_address = tcp.getsockname()
+            self._listener = await asyncio.get_running_loop().create_server(self._control.connection, sock=tcp)
+
+    async def stop(self) -> None:
+        """Tell every member, then close everything. To stop what does not run does nothing."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._chat is not None:
+            self._chat.close()
+        if self._control is not None:
+            self._control.close()
+            self._control.passwords.close()
+        await asyncio.sleep(0)  # connections are told that they are lost in the loop's next turn
+        self._listener = self._chat = self._control = None
+        self._tcp_address = self._udp_address = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def _mint() -> bytes:
+    return str(uuid.uuid4()).encode()  # 122 random bits (TCRP-3.8b), and 36 characters, which some dialects count on
+
+
+def _loopback_addresses() -> Iterator[Address]:
+    """What is given out in dialects where the server gives addresses out: all but 127.0.0.x, which others use."""
+    for third in range(1, 255):
+        for fourth in range(1, 255):
+            yield f"127.0.{third}.{fourth}", _CLIENT_PORT
