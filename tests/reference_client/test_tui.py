@@ -1,0 +1,128 @@
+"""The full-screen interface, driven by textual's pilot, in a room of the reference server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from reference_client import ChatClient
+from reference_client.errors import Exit, Unreachable
+from tcrp import Create, Join
+
+pytest.importorskip("textual")
+
+from textual.pilot import Pilot
+from textual.widgets import Input, RichLog
+
+from reference_client.tui import ChatApp
+
+PATIENCE = 30.0
+
+
+@asynccontextmanager
+async def screen(endpoint) -> AsyncIterator[tuple[ChatApp, "Pilot[int]", ChatClient]]:
+    """Alice at her screen in bob's room."""
+    async with (
+        asyncio.timeout(PATIENCE),
+        await ChatClient.connect(endpoint, Create("r", "bob")) as bob,
+        await ChatClient.connect(endpoint, Join("r", "alice")) as alice,
+    ):
+        app = ChatApp(alice)
+        async with app.run_test() as pilot:
+            yield app, pilot, bob
+
+
+def shown(app: ChatApp) -> list[str]:
+    return [line.text.rstrip() for line in app.query_one(RichLog).lines]
+
+
+async def until(pilot: "Pilot[int]", condition: Callable[[], bool]) -> None:
+    while not condition():
+        await pilot.pause()
+
+
+def test_says_and_shows(server) -> None:
+    async def go() -> None:
+        async with screen(server.endpoint) as (app, pilot, bob):
+            assert (app.title, app.sub_title) == ("r", "alice")
+            await pilot.press(*"hello", "enter", "enter")
+            down = await anext(bob)
+            assert (down.user, down.body) == ("alice", b"hello")
+            assert app.query_one(Input).value == ""
+            await bob.send("[bold]not markup[/] \x1b[2J")
+            await until(pilot, lambda: len(shown(app)) == 2)
+            assert shown(app) == ["alice: hello", r"bob: [bold]not markup[/] \x1b[2J"]
+
+    asyncio.run(go())
+
+
+def test_notices_and_errors_look_different(server) -> None:
+    async def go() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            await ChatClient.connect(server.endpoint, Create("r", "a" * 255)) as chat,
+        ):
+            app = ChatApp(chat)
+            async with app.run_test() as pilot:
+                for size in (4000, 5000):
+                    app.query_one(Input).value = "x" * size
+                    await pilot.press("enter")
+                log = app.query_one(RichLog)
+                await until(pilot, lambda: any("info: " in line for line in shown(app)))
+                await until(pilot, lambda: any("not sent: the message has 5000 bytes" in line for line in shown(app)))
+                styles = {
+                    line.text.partition(" ")[0]: {segment.style for segment in line if segment.text.strip()}
+                    for line in log.lines
+                    if line.text.startswith(("info:", "not sent:"))
+                }
+                assert styles["info:"] != styles["not"]
+                assert all(style for found in styles.values() for style in found)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [((*"exit", "enter"), Exit.LEFT), (("ctrl+d",), Exit.LEFT), (("ctrl+c",), Exit.INTERRUPTED)],
+)
+def test_leaving(server, keys: tuple[str, ...], status: Exit) -> None:
+    async def go() -> None:
+        async with screen(server.endpoint) as (app, pilot, _):
+            await pilot.press(*keys)
+            await until(pilot, lambda: app.return_value is not None)
+            assert app.return_value == status
+
+    asyncio.run(go())
+
+
+def test_the_room_closes(server) -> None:
+    async def go() -> None:
+        async with screen(server.endpoint) as (app, pilot, bob):
+            await bob.leave()
+            await until(pilot, lambda: app.return_value is not None)
+            assert app.return_value == Exit.CLOSED
+
+    asyncio.run(go())
+
+
+def test_the_chat_port_closes(odd, welcome) -> None:
+    def serve(connection) -> None:
+        connection.recv(65536)
+        connection.sendall(welcome)
+        connection.close()
+
+    async def go() -> None:
+        server = odd(serve)
+        server.udp.close()
+        async with (
+            asyncio.timeout(PATIENCE),
+            await ChatClient.connect(server.endpoint, Join("r", "alice"), keepalive=0.01) as chat,
+        ):
+            app = ChatApp(chat)
+            async with app.run_test() as pilot:
+                await until(pilot, lambda: app.return_value is not None)
+            assert app.return_value == Exit.UNREACHABLE
+            assert isinstance(app.failure, Unreachable)
+
+    asyncio.run(go())
