@@ -1,0 +1,103 @@
+"""The plain conversation that almost every test needs: create, join, register, talk.
+
+It is held once, before the tests. Where it breaks, the clause that it broke under is the finding, and what needs
+the missing part is not judged, rather than reported again under its own name.
+"""
+
+from typing import NamedTuple
+
+from conformance.bench import Bench, fresh
+from conformance.diagnosis import why_no_chat, why_no_rooms
+from conformance.findings import Mismatch
+from conformance.peers import Answer, Peer
+from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Membership, Status, decode_header
+
+ROOMS = "rooms"
+CHAT = "chat"
+
+
+class Baseline(NamedTuple):
+    """What works. `no_rooms`, `no_chat`: the clause for want of which there are none. A finding has its clause."""
+
+    findings: tuple[Mismatch, ...] = ()
+    no_rooms: str | None = None
+    no_chat: str | None = None
+
+
+class NoRoom(Mismatch):
+    """The very first CREATE got no token."""
+
+
+def hold(bench: Bench) -> Baseline:
+    """Hold the plain conversation. TargetLost if nobody is there."""
+    try:
+        alice = _enter(bench, Create(fresh(), "alicia"))
+        bob = _enter(bench, Join(alice.member.room, "bob"))
+    except Mismatch as mismatch:
+        finding = why_no_rooms(bench, mismatch) if isinstance(mismatch, NoRoom) else mismatch
+        return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
+    else:
+        try:
+            bench.settle(alice, bob)
+        except Mismatch:
+            finding = why_no_chat(bench, alice, bob)
+            return Baseline((finding,), no_chat=None if bench.registers_by_chat else finding.clause)
+    finally:
+        bench.tidy()
+    return Baseline()
+
+
+def still_works(bench: Bench) -> str | None:
+    """After a failure: what no longer works of what did, in words, or None. TargetLost if nobody is there."""
+    try:
+        host = _enter(bench, Create(fresh(), "alicia"))
+        guest = _enter(bench, Join(host.member.room, "bob"))
+    except Mismatch:
+        return ROOMS
+    else:
+        try:
+            if bench.chat_works:
+                bench.settle(host, guest, wait=bench.waits.prompt)
+        except Mismatch:
+            return CHAT
+    finally:
+        bench.tidy()
+    return None
+
+
+def _enter(bench: Bench, want: Create | Join) -> Peer:
+    answer = bench.ask(want)
+    if answer.token is None:
+        creating = isinstance(want, Create)
+        what = "a CREATE of a new room" if creating else "a JOIN of a room that stands"
+        raise (NoRoom if creating else Mismatch)(
+            f"{what} to be answered by an ACK with status 0 and a COMPLETE with a token",
+            str(answer),
+            data=answer.data,
+            clause=_clause_of(answer, want.room.encode()),
+        )
+    bench.waits.measured(answer.seconds)
+    return bench.peer(Membership(want.room, want.user, answer.token, isinstance(want, Create)))
+
+
+def _clause_of(answer: Answer, room: bytes) -> str:
+    """Under which clause a CREATE or JOIN went wrong, as far as the reply alone tells."""
+    if room in answer.data and not answer.data.startswith(room, HEADER_SIZE):
+        return "TCRP-2.1" if answer.data.index(room) < HEADER_SIZE else "TCRP-2.2"
+    if answer.status is None:
+        return _clause_of_bytes(answer)
+    if answer.status != Status.OK:
+        return "TCRP-3.4c"
+    return _FRAMING.get(answer.problems[-1].clause, answer.problems[-1].clause) if answer.problems else "TCRP-3.5a"
+
+
+def _clause_of_bytes(answer: Answer) -> str:
+    if not answer.data:
+        return "TCRP-3.4a"
+    if len(answer.data) < HEADER_SIZE or decode_header(answer.data[:HEADER_SIZE]).payload_size > MAX_PAYLOAD_SIZE:
+        return "TCRP-2.1"
+    return _FRAMING.get(answer.problems[-1].clause, answer.problems[-1].clause) if answer.problems else "TCRP-2.2"
+
+
+_FRAMING = dict.fromkeys(("TCRP-2.1", "TCRP-2.3b", "TCRP-2.4a"), "TCRP-2.2")
+"""A later frame that is nonsense began in the wrong place: the one before was longer or shorter than it said."""

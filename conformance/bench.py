@@ -1,0 +1,516 @@
+"""What a test holds in its hands: ask the server for rooms, let members talk, and prove silence.
+
+Hearing is lenient: whoever must hear a message hears any datagram that holds its nonce, so that a wrong layout is a
+finding of the clause about layout and not of every clause. Silence is proved by a fence: messages that every member
+must hear, twice, one round trip apart; what was going to come has come by then.
+"""
+
+import contextlib
+import itertools
+import os
+import select
+import socket
+import time
+from collections.abc import Iterable, Iterator
+
+from conformance.endpoint import AddressTarget, Target
+from conformance.findings import Mismatch, TargetLost, shown, unsupported
+from conformance.pacing import Pace, Waits
+from conformance.peers import Answer, Connection, Datagram, Peer
+from tcrp import Address, Create, Dialect, Join, Membership, Status, UpKind, Want
+from tcrp.constants import NoticeKind
+
+RUN = os.urandom(3).hex()
+_numbers = itertools.count(1)
+
+KEEP_SECONDS = 3.0
+DOWN_SIZE = 65536
+SECOND_ADDRESS = "127.0.0.2"
+
+
+def fresh(prefix: str = "room") -> str:
+    """A room name that no run has used: rooms of other runs and of other people are never met."""
+    return f"{prefix}-{RUN}-{next(_numbers)}"
+
+
+def nonce() -> bytes:
+    """Bytes that stand in no other message, to tell one message from every other."""
+    return f"{RUN}{next(_numbers):06x}".encode()
+
+
+class Bench:
+    """The run's access to the server. After each test and example `tidy` ends what it began."""
+
+    def __init__(self, target: Target, dialect: Dialect, waits: Waits, idle_timeout: float | None = None) -> None:
+        self.target = target
+        self.dialect = dialect
+        self.waits = waits
+        self.pace = Pace()
+        self.idle_timeout = idle_timeout
+        self.notes: list[str] = []
+        self.tokens: list[bytes] = []
+        """Every token of the run, in the order of issue."""
+        self.examples = 0
+        self.registers_by_chat = False
+        self.chat_works = True
+        self.vanished_rooms = 0
+        self._keeping = True
+        self._keep_every = KEEP_SECONDS if idle_timeout is None else min(KEEP_SECONDS, idle_timeout / 4)
+        self._connections: list[Connection] = []
+        self._peers: list[Peer] = []
+        self._hosted: list[Peer] = []
+        self._common: tuple[list[Peer], list[Peer]] | None = None
+
+    def at(self, host: str) -> "Bench":
+        """The same ports at another address of the server's machine."""
+        return Bench(AddressTarget(self.target.endpoint._replace(host=host)), self.dialect, self.waits)
+
+    # TCP: one exchange a connection
+
+    @property
+    def tcp_address(self) -> Address:
+        if self.target.endpoint.tcp is None:
+            unsupported("the endpoint has no TCP")
+        return (self.target.endpoint.host, self.target.endpoint.tcp)
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if ":" in self.target.endpoint.host else socket.AF_INET
+
+    @property
+    def udp_address(self) -> Address:
+        return (self.target.endpoint.host, self.target.endpoint.udp)
+
+    def connect(self, source: str | None = None, *, paced: bool = True) -> Connection:
+        """Open a connection, no faster than every server must bear (TCRP-6.3d)."""
+        self.keep_alive()
+        while paced and (left := self.pace.left()) > 0:
+            self.pump(left)
+        self.pace.count()
+        connection = Connection(self.tcp_address, source, self.waits.answer)
+        self._connections.append(connection)
+        return connection
+
+    def ask(
+        self, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (), source: str | None = None,
+        to_the_end: bool = False, half_close: bool = False, may_be_limited: bool = False,
+    ) -> Answer:  # fmt: skip
+        """One exchange on its own connection. `data`: bytes to send in place of the request that `want` makes;
+        `cuts`: offsets at which a new segment begins; `to_the_end`: read until the server closes.
+
+        Status 6 is right while the server still counts what is over: unless the test asks for a limit, the request is
+        made once more after a quiet second.
+        """
+        for attempt in (1, 2):
+            connection = self.connect(source)
+            try:
+                answer = self.ask_on(
+                    connection, want, data=data, cuts=cuts, to_the_end=to_the_end, half_close=half_close
+                )
+            finally:
+                self.drop(connection)
+            if answer.status != Status.LIMIT_REACHED or may_be_limited or attempt == 2:
+                break
+            self.rest()
+        return answer
+
+    def ask_on(
+        self, connection: Connection, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (),
+        to_the_end: bool = False, half_close: bool = False,
+    ) -> Answer:  # fmt: skip
+        """The same on a connection that is open already."""
+        conversation = self.dialect.client(want, None, time.monotonic(), strict=False)
+        request = conversation.data_to_send()
+        for number, segment in enumerate(_segments(request if data is None else data, cuts)):
+            if number:
+                time.sleep(self.waits.between_segments)  # so that the server sees them apart
+            if not connection.send(segment):
+                break
+        if half_close:
+            connection.half_close()
+        answer = connection.read(
+            conversation, self.waits.answer, to_the_end=to_the_end, tick=self._keep_every, meanwhile=self.keep_alive
+        )
+        if answer.token is not None:
+            self.tokens.append(answer.token)
+            if isinstance(want, Create):
+                membership = Membership(want.room, want.user, answer.token, True)
+                self._hosted.append(Peer(self.family, connection.local_host, membership))
+        return answer
+
+    def rest(self) -> None:
+        """Return once a burst of requests is within what every server must bear."""
+        while (left := self.pace.left_for_a_burst()) > 0:
+            self.pump(left)
+
+    def request(self, want: Want) -> bytes:
+        """The bytes of a request."""
+        return self.dialect.client(want, None, time.monotonic()).data_to_send()
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection."""
+        connection.close()
+        if connection in self._connections:
+            self._connections.remove(connection)
+
+    # Rooms and members
+
+    def create(
+        self, room: str | None = None, user: str = "alicia", password: str | None = None, source: str | None = None
+    ) -> Peer:
+        """A new room's host. A refusal is a finding."""
+        want = Create(room or fresh(), user, password)
+        return self._enter(want, self.ask(want, source=source), source)
+
+    def join(self, room: str, user: str = "bob", password: str | None = None, source: str | None = None) -> Peer:
+        """A guest of a room that stands. A refusal is a finding."""
+        want = Join(room, user, password)
+        return self._enter(want, self.ask(want, source=source), source)
+
+    def join_at_same_port(self, room: str, user: str) -> Peer:
+        """A guest whose UDP socket has the port of its TCP connection, and who has sent nothing yet."""
+        connection = self.connect()
+        port = connection.local_port
+        want = Join(room, user)
+        answer = self.ask_on(connection, want)
+        self.drop(connection)
+        if answer.token is None:
+            raise Mismatch("a JOIN of a room that stands to be answered with a token", str(answer), data=answer.data)
+        return self.peer(Membership(room, user, answer.token, False), port=port)
+
+    def _enter(self, want: Create | Join, answer: Answer, source: str | None) -> Peer:
+        if answer.token is None:
+            what = "CREATE of a new room" if isinstance(want, Create) else "JOIN of a room that stands"
+            raise Mismatch(f"a {what} to be answered with status 0 and a token", str(answer), data=answer.data)
+        if isinstance(want, Create):
+            host = self._hosted[-1]
+            self._peers.append(host)
+            return host
+        return self.peer(Membership(want.room, want.user, answer.token, False), source)
+
+    def peer(self, membership: Membership | None = None, source: str | None = None, port: int = 0) -> Peer:
+        """A UDP socket at this machine's address towards the server, or at `source`."""
+        try:
+            made = Peer(self.family, source or self.local_host, membership, port)
+        except OSError as error:
+            unsupported(f"cannot bind UDP port {port}: {error.strerror}")
+        self._peers.append(made)
+        return made
+
+    def room(self, *users: str, room: str | None = None, password: str | None = None) -> list[Peer]:
+        """A new room with these members, the first its host, each of whom hears the others."""
+        members = [self.stay(self.create(room, users[0], password))]
+        for user in users[1:]:
+            members.append(self.stay(self.join(members[0].member.room, user, password)))
+        self.settle(*members)
+        return members
+
+    def stay(self, peer: Peer) -> Peer:
+        """Register the member and keep it from being idle while others join."""
+        self.register(peer)
+        peer.kept = True
+        return peer
+
+    def common(self) -> tuple[list[Peer], list[Peer]]:
+        """Two rooms that tests share, one of three members and one of two, settled anew. Only for tests that leave
+        them as they are.
+        """
+        if self._common is not None:
+            try:
+                for members in self._common:
+                    self.settle(*members)
+            except Mismatch:
+                self.drop_common()  # whatever has become of them
+        if self._common is None:
+            kept, self._peers = self._peers, []
+            hosted, self._hosted = self._hosted, []
+            try:
+                self._common = (self.room("alicia", "bob", "charles"), self.room("dagmar", "eve"))
+            finally:
+                if self._common is None:
+                    self.tidy()
+                self._peers, self._hosted = kept, hosted
+        return self._common
+
+    def common_as_they_are(self) -> tuple[list[Peer], list[Peer]]:
+        """The shared rooms without settling them, which would undo what a datagram has done to them."""
+        assert self._common is not None
+        return self._common
+
+    def drop_common(self) -> None:
+        """Close the shared rooms; the next test that needs them makes them anew."""
+        for members in self._common or ():
+            self.send(members[0], self.leave_datagram(members[0]))
+            for member in members:
+                member.close()
+        self._common = None
+
+    def remove(self, peer: Peer) -> None:
+        """Nothing more is read from a peer whose socket the test has closed."""
+        self._peers.remove(peer)
+
+    def move(self, peer: Peer) -> Peer:
+        """The peer goes on from another port. Returns who listens on at the old one."""
+        left_behind = peer.move()
+        self._peers.append(left_behind)
+        return left_behind
+
+    @property
+    def local_host(self) -> str:
+        """This machine's address towards the server."""
+        with socket.socket(self.family, socket.SOCK_DGRAM) as probe:
+            probe.connect(self.udp_address)
+            return str(probe.getsockname()[0])
+
+    def second_address(self) -> str:
+        """Another address of this machine towards the server; without one the clause is unsupported."""
+        if not self.target.endpoint.host.startswith("127."):
+            unsupported(f"needs a second source address towards {self.target.endpoint.host}: only loopback has one")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((SECOND_ADDRESS, 0))
+            except OSError as error:
+                unsupported(f"needs the source address {SECOND_ADDRESS}, which this machine lacks: {error.strerror}")
+        return SECOND_ADDRESS
+
+    # UDP: sending
+
+    def send(self, peer: Peer, data: bytes) -> None:
+        """Send one datagram as it stands."""
+        try:
+            peer.socket.sendto(data, self.udp_address)
+        except ConnectionRefusedError as error:  # an earlier datagram found the port closed
+            raise TargetLost(f"nothing listens on UDP {self.target.endpoint}: {error.strerror}") from None
+        except OSError as error:
+            unsupported(f"this path does not carry a datagram of {len(data)} bytes: {error.strerror}")
+        peer.sent_at = time.monotonic()
+
+    def chat_datagram(self, peer: Peer, message: bytes) -> bytes:
+        """The datagram by which a member says a message."""
+        data = self.dialect.write_up(peer.member, UpKind.CHAT, message)
+        assert data is not None
+        return data
+
+    def leave_datagram(self, peer: Peer) -> bytes:
+        """The datagram by which a member leaves."""
+        data = self.dialect.write_up(peer.member, UpKind.LEAVE)
+        assert data is not None
+        return data
+
+    def say(self, peer: Peer, message: bytes) -> None:
+        """A member says a message."""
+        self.send(peer, self.chat_datagram(peer, message))
+
+    def register(self, peer: Peer) -> None:
+        """Make the peer's address known, without anybody hearing of it where that is possible."""
+        data = None if self.registers_by_chat else self.dialect.write_up(peer.member, UpKind.REGISTER)
+        if data is not None:
+            self.send(peer, data)
+        elif self.registers_by_chat:
+            self.say(peer, nonce())
+
+    def leave(self, peer: Peer) -> None:
+        """A member leaves."""
+        peer.kept = False
+        self.send(peer, self.leave_datagram(peer))
+
+    # UDP: hearing
+
+    def pump(self, timeout: float) -> None:
+        """Take in what has come for anybody, waiting at most this long for the first, and keep members alive."""
+        self.keep_alive()
+        sockets = {peer.socket: peer for peer in self._everybody()}
+        readable, _, _ = select.select(list(sockets), [], [], max(0.0, min(timeout, self._keep_every)))
+        for ready in readable:
+            self._take(sockets[ready])
+
+    def keep_alive(self) -> None:
+        """No member that a test counts on shall be idle: whoever has registered, and hosts that nobody has used yet."""
+        if not self._keeping:
+            return
+        now = time.monotonic()
+        for peer in (*self._everybody(), *self._hosted):
+            unused = peer in self._hosted and peer not in self._peers
+            if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > self._keep_every:
+                self.register(peer)
+
+    @contextlib.contextmanager
+    def unkept(self) -> Iterator[None]:
+        """Nobody is kept alive meanwhile: to say where one is would undo what a datagram may have done to it."""
+        self._keeping = False
+        try:
+            yield
+        finally:
+            self._keeping = True
+
+    def _take(self, peer: Peer) -> None:
+        while True:
+            try:
+                data, source = peer.socket.recvfrom(DOWN_SIZE)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error of an earlier datagram
+            down = self.dialect.read_down(data, peer.membership) if peer.membership else None
+            peer.inbox.append(Datagram(data, source, down, time.monotonic()))
+
+    def count(self, peer: Peer, mark: bytes) -> int:
+        """How many datagrams that hold the mark have come."""
+        return sum(_holds(datagram, mark) for datagram in peer.inbox)
+
+    def strays(self, peer: Peer, since: int) -> list[Datagram]:
+        """What came after the first `since` datagrams and is neither a message of this run nor information."""
+        information = bytes([NoticeKind.INFORMATION])
+        return [d for d in peer.inbox[since:] if not self.is_message(d) and not d.data.startswith(information)]
+
+    def is_message(self, datagram: Datagram) -> bool:
+        """Whether it holds anything that was said in this run."""
+        return _holds(datagram, RUN.encode())
+
+    def notices(self, peer: Peer, since: int = 0) -> list[Datagram]:
+        """The disconnect notices that came after the first `since` datagrams."""
+        return [d for d in peer.inbox[since:] if d.data[:1] == bytes([NoticeKind.DISCONNECT])]
+
+    def await_notice(self, peer: Peer, since: int, wait: float | None = None) -> Datagram | None:
+        """Wait for a disconnect notice."""
+        deadline = time.monotonic() + (self.waits.answer if wait is None else wait)
+        while not (found := self.notices(peer, since)) and (left := deadline - time.monotonic()) > 0:
+            self.pump(left)
+        return found[0] if found else None
+
+    def heard(self, peer: Peer, mark: bytes) -> Datagram | None:
+        """A datagram that holds the mark, if one has come already."""
+        return next((datagram for datagram in reversed(peer.inbox) if _holds(datagram, mark)), None)
+
+    def hear(self, peer: Peer, mark: bytes, wait: float | None = None) -> Datagram | None:
+        """Wait for a datagram that holds the mark."""
+        deadline = time.monotonic() + (self.waits.answer if wait is None else wait)
+        while (found := self.heard(peer, mark)) is None and (left := deadline - time.monotonic()) > 0:
+            self.pump(left)
+        return found
+
+    def must_hear(self, peer: Peer, mark: bytes, what: str, *, data: bytes | None = None) -> Datagram:
+        """Wait for a datagram that must come; without it the test has its finding. `what`: `the message`."""
+        found = self.hear(peer, mark)
+        if found is None:
+            raise Mismatch(f"{peer} to receive {what}", f"nothing of it in {self.waits.answer:.1f} s", data=data)
+        return found
+
+    def must_not_hear(self, peer: Peer, mark: bytes, what: str, *, data: bytes | None = None) -> None:
+        """What has come so far must not hold the mark; fence first."""
+        found = self.heard(peer, mark)
+        if found is not None:
+            raise Mismatch(f"{peer} not to receive {what}", f"the datagram {shown(found.data)}", data=data)
+
+    def settle(self, *members: Peer, wait: float | None = None) -> None:
+        """Register every member, and let messages pass until each has heard another: registration has no answer."""
+        first, second = members[0], members[1]
+        heard_by: dict[Peer, list[bytes]] = {member: [] for member in members}
+        patience = self.waits.answer if wait is None else wait
+        deadline = time.monotonic() + patience
+        a_round = max(0.05, 4 * self.waits.round_trip)
+        deaf = list(members)
+        while True:
+            for member in members:
+                if member in deaf or member.sent_at is None:
+                    self.register(member)
+            started = time.monotonic()
+            for speaker, listeners in ((first, members[1:]), (second, members[:1])):
+                probe = nonce()
+                for listener in listeners:
+                    heard_by[listener].append(probe)
+                self.say(speaker, probe)
+            while (left := min(deadline, started + a_round) - time.monotonic()) > 0:
+                deaf = [m for m in members if not any(self.heard(m, probe) for probe in heard_by[m])]
+                if not deaf:
+                    self.waits.measured(time.monotonic() - started)
+                    for member in members:
+                        member.kept = True
+                    return
+                self.pump(left)
+            if time.monotonic() >= deadline:
+                names = " and ".join(map(str, deaf))
+                raise Mismatch(
+                    f"{names} to receive the messages of the room after registering",
+                    f"nothing in {patience:.1f} s",
+                )
+            a_round *= 2
+
+    def fence(self, *members: Peer, after: str = "what was sent before", data: bytes | None = None) -> None:
+        """Every one of these settled members of a room hears a new message, twice, one round trip apart.
+
+        All but the second hear before they speak: whoever speaks thereby says where it is.
+        """
+        for _ in range(2):
+            self.fence_by(members[1], members[0], *members[2:], after=after, data=data)
+            self.fence_by(members[0], members[1], after=after, data=data)
+
+    def fence_by(self, speaker: Peer, *listeners: Peer, after: str, data: bytes | None = None) -> None:
+        """These members hear a new message of the speaker, whatever was sent before. `data`: the bytes of that."""
+        waited = 0.0
+        for wait in (self.waits.answer, self.waits.prompt):  # one datagram may be lost
+            mark, waited = nonce(), waited + wait
+            self.say(speaker, mark)
+            deadline = time.monotonic() + wait
+            deaf = [peer for peer in listeners if self.hear(peer, mark, deadline - time.monotonic()) is None]
+            if not deaf:
+                return
+        raise Mismatch(
+            f"{deaf[0]} to receive an ordinary message of {speaker} after {after}",
+            f"nothing of two in {waited:.1f} s",
+            data=data,
+        )
+
+    # Order
+
+    def still_serves(self, after: str, data: bytes | None = None) -> None:
+        """A well-formed request must be answered, whatever happened before (TCRP-6.1). `data`: the bytes of that."""
+        want = Create(fresh(), "alicia")
+        answer = self.ask(want)
+        if answer.token is None:
+            raise Mismatch(f"a CREATE to be served after {after}", str(answer), data=data)
+
+    def tidy(self) -> None:
+        """End what a test or an example began: connections closed, rooms closed by their hosts, sockets gone."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        with contextlib.suppress(TargetLost):
+            for host in self._hosted:
+                self.send(host, self.leave_datagram(host))
+        for peer in (*self._peers, *self._hosted):
+            peer.close()
+        self._peers.clear()
+        self._hosted.clear()
+
+    def close(self) -> None:
+        """End everything, the shared rooms too."""
+        self.tidy()
+        with contextlib.suppress(TargetLost):
+            self.drop_common()
+
+    def forget(self) -> None:
+        """The server was started anew: nothing of before stands."""
+        for host in self._hosted:
+            host.close()
+        self._hosted.clear()
+        for members in self._common or ():
+            for member in members:
+                member.close()
+        self._common = None
+        self.vanished_rooms = 0
+
+    def _everybody(self) -> Iterator[Peer]:
+        yield from self._peers
+        for members in self._common or ():
+            yield from members
+
+
+def _holds(datagram: Datagram, mark: bytes) -> bool:
+    """Information may quote whatever it likes (TCRP-5.5): it is no message."""
+    return mark in datagram.data and datagram.data[:1] != bytes([NoticeKind.INFORMATION])
+
+
+def _segments(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut for cut in cuts if 0 < cut < len(data))})
+    return [data[start:end] for start, end in itertools.pairwise(edges)] or [data]

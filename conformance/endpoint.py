@@ -1,0 +1,248 @@
+"""The endpoint under test: an address somewhere, or a process that the suite starts, watches and ends."""
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from tcrp.dialects import Ports
+from tcrp.endpoint import Endpoint, parse_endpoint
+
+KEPT_LINES = 200
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.02
+
+
+class Unreachable(Exception):
+    """The endpoint was never there to be tested; one line says why and what would do."""
+
+
+class AddressTarget:
+    """A server that somebody else runs."""
+
+    owned = False
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = resolve(endpoint)
+
+    def start(self) -> None:
+        """Raise Unreachable unless the host has an address."""
+
+    def ended(self) -> str | None:
+        """How the process ended; nobody can know that here."""
+        return None
+
+    def output(self, lines: int = 10) -> list[str]:
+        """The last lines it printed; not to be had here."""
+        return []
+
+    def restart(self) -> bool:
+        """Start it again: not in our hands."""
+        return False
+
+    def stop(self) -> int | None:
+        """End it: not in our hands."""
+        return None
+
+    def terminate(self) -> None:
+        """Send SIGTERM: not in our hands."""
+
+
+class ProcessTarget:
+    """A server that the suite starts from a command line, in which `{tcp}` and `{udp}` become free ports.
+
+    It is ready when it prints a line that begins with `ready ` (the ports in it win), or else when its ports are
+    open: on Linux the kernel's tables tell, so that no connection is made which some servers would not survive.
+    """
+
+    owned = True
+
+    def __init__(self, command: str, endpoint: Endpoint | None, defaults: Ports, ready_timeout: float = 10.0) -> None:
+        self.command = command
+        self._given = endpoint
+        self._defaults = defaults
+        self._ready_timeout = ready_timeout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._ready = threading.Event()
+        self._readers: list[threading.Thread] = []
+        self._announced: tuple[int | None, int] | None = None
+        self.endpoint = endpoint or Endpoint("127.0.0.1", *defaults)
+
+    def start(self) -> None:
+        """Start the process and return once it is ready; Unreachable if it does not get there."""
+        tcp, udp = free_ports(self.endpoint.host)
+        given = self._given or Endpoint("127.0.0.1", *self._defaults)
+        endpoint = Endpoint(
+            given.host,
+            given.tcp if given.tcp is None or "{tcp}" not in self.command else tcp,
+            udp if "{udp}" in self.command else given.udp,
+        )
+        command = self.command.replace("{tcp}", str(tcp)).replace("{udp}", str(udp))
+        self._ready.clear()
+        self._announced = None
+        try:
+            self._process = subprocess.Popen(
+                shlex.split(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        except (OSError, ValueError) as error:
+            raise Unreachable(f"cannot start {command!r}: {error}") from None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream,), daemon=True)
+            for stream in (self._process.stdout, self._process.stderr)
+        ]
+        for reader in self._readers:
+            reader.start()
+        self._wait_until_ready(endpoint)
+        if self._announced is not None:
+            endpoint = Endpoint(endpoint.host, *self._announced)
+        self.endpoint = resolve(endpoint)
+
+    def ended(self) -> str | None:
+        """How the process ended, in words, or None while it runs."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return None
+        for reader in self._readers:
+            reader.join(1.0)
+        if code < 0:
+            return f"the process ended by signal {signal.Signals(-code).name}"
+        return f"the process ended with exit code {code}"
+
+    def output(self, lines: int = 10) -> list[str]:
+        """The last lines it printed, on either stream."""
+        return list(self._lines)[-lines:]
+
+    def restart(self) -> bool:
+        """Start it again, on whatever ports it gets."""
+        self.stop()
+        self.start()
+        return True
+
+    def stop(self) -> int | None:
+        """End it as a user would, by SIGTERM, and if that does not do, by SIGKILL. Returns its exit code."""
+        if self._process is None:
+            return None
+        process = self._process
+        if process.poll() is None:
+            _signal_group(process, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        _signal_group(process, signal.SIGKILL)  # whatever it may have started
+        code = process.wait()
+        for reader in self._readers:
+            reader.join(1.0)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+    def terminate(self) -> None:
+        """Send SIGTERM and do not wait (TCRP-5.7)."""
+        if self._process is not None:
+            _signal_group(self._process, signal.SIGTERM)
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                text = line.decode(errors="replace").rstrip("\n")
+                self._lines.append(text)
+                if text.startswith("ready ") and not self._ready.is_set():
+                    self._announced = parse_ready(text, self._defaults)
+                    self._ready.set()
+
+    def _wait_until_ready(self, endpoint: Endpoint) -> None:
+        deadline = time.monotonic() + self._ready_timeout
+        while not self._ready.wait(POLL_SECONDS):
+            if (how := self.ended()) is not None:
+                raise Unreachable(f"{how} before it was ready{self._last_words()}")
+            if is_listening(endpoint):
+                return
+            if time.monotonic() > deadline:
+                self.stop()
+                raise Unreachable(
+                    f"not ready after {self._ready_timeout:g} s: no line beginning with 'ready ', and nothing listens "
+                    f"on {endpoint}{self._last_words()}"
+                )
+
+    def _last_words(self) -> str:
+        last = self.output(1)
+        return f"; it said: {last[0]}" if last else ""
+
+
+Target = AddressTarget | ProcessTarget
+
+
+def resolve(endpoint: Endpoint) -> Endpoint:
+    """The endpoint with its host as a numeric address."""
+    try:
+        infos = socket.getaddrinfo(endpoint.host, endpoint.tcp or endpoint.udp, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable(f"cannot find the host {endpoint.host!r}: {error.strerror or error}") from None
+    infos.sort(key=lambda info: info[0] != socket.AF_INET)
+    return endpoint._replace(host=str(infos[0][4][0]))
+
+
+def free_ports(host: str) -> tuple[int, int]:
+    """A TCP and a UDP port that are free now, and different."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("", 0))
+        while True:
+            udp.bind(("", 0))
+            if udp.getsockname()[1] != tcp.getsockname()[1]:
+                return tcp.getsockname()[1], udp.getsockname()[1]
+
+
+def parse_ready(line: str, defaults: Ports) -> tuple[int | None, int] | None:
+    """The ports in `ready tcp=127.0.0.1:9001 udp=127.0.0.1:9002 ...`; `tcp=-` is no TCP. None if it names none."""
+    fields = dict(word.partition("=")[::2] for word in line.split()[1:])
+    try:
+        tcp = None if fields["tcp"] == "-" else parse_endpoint(fields["tcp"], defaults).tcp
+        udp = parse_endpoint(fields["udp"], Ports(0, 0)).tcp
+    except (KeyError, ValueError):
+        return None
+    return None if udp is None else (tcp, udp)
+
+
+def is_listening(endpoint: Endpoint) -> bool:
+    """Whether the endpoint's ports are open on this machine: by the kernel's tables, or by connecting without them."""
+    if Path("/proc/net/tcp").exists():
+        tcp_open = endpoint.tcp is None or endpoint.tcp in set(_kernel_ports("tcp", "0A"))
+        return tcp_open and endpoint.udp in set(_kernel_ports("udp", "07"))
+    if endpoint.tcp is None:
+        return True
+    with contextlib.suppress(OSError), socket.create_connection((endpoint.host, endpoint.tcp), 1.0):
+        return True
+    return False
+
+
+def _kernel_ports(protocol: str, state: str) -> Iterator[int]:
+    for name in (protocol, protocol + "6"):
+        with contextlib.suppress(OSError):
+            for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+                if match := re.match(r"\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) ", row):
+                    port, found = match.groups()
+                    if found == state:
+                        yield int(port, 16)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,106 @@
+"""Properties: hypothesis draws the examples, and a budget of time keeps a slow or silent server from delaying the run.
+
+Once the budget is spent, further examples are not tried; once an example has failed, hypothesis shrinks it for as long
+as the second budget lasts. What failed once is remembered and fails again without being sent again. A server that no
+longer serves after a failing example is left alone: whatever else it would fail says nothing.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from hypothesis import HealthCheck, Phase, example, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+from conformance import baseline
+from conformance.bench import Bench
+from conformance.findings import Mismatch, TargetLost
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+DEFAULT_EXAMPLES = 4
+SECONDS = 2.0
+
+
+@dataclass
+class Drawing:
+    """How properties are drawn in this run; set before the tests are collected."""
+
+    examples: int = DEFAULT_EXAMPLES
+    seed: int = 0
+    seconds: float = SECONDS
+    """For trying examples of one property."""
+    shrink_seconds: float = 3.0
+    """For making a failing example small."""
+
+
+drawing = Drawing()
+
+
+def for_all(
+    *, cases: Sequence[Mapping[str, Any]] = (), scale: float = 1.0, **strategies: SearchStrategy[Any]
+) -> Callable[[Test], Test]:
+    """The test holds for every value that is drawn, after the named `cases`. `scale`: times the usual examples.
+
+    The test takes the fixture `bench`, and whatever it begins is ended after each example.
+    """
+
+    def decorate(test: Test) -> Test:
+        budgeted: Callable[..., None] = _budgeted(test)
+        for case in reversed(cases):
+            budgeted = example(**case)(budgeted)
+        drawn = given(**strategies)(budgeted)
+        limited = settings(
+            max_examples=max(1, round(drawing.examples * scale)),
+            deadline=None,
+            database=None,
+            derandomize=False,
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=(Phase.explicit, Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )(drawn)
+        return cast(Test, seed(drawing.seed)(limited))
+
+    return decorate
+
+
+def _budgeted(test: Test) -> Test:
+    failed: dict[str, Mismatch | TargetLost] = {}
+    gone: list[bool] = []
+    begun: dict[str, float] = {}
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        bench: Bench = kwargs["bench"]
+        key = repr({name: value for name, value in kwargs.items() if name != "bench"})
+        if key in failed:
+            raise failed[key]
+        if gone:
+            return
+        now = time.monotonic()
+        phase, limit = ("failed", drawing.shrink_seconds) if failed else ("begun", drawing.seconds)
+        if now - begun.setdefault(phase, now) > limit:
+            return
+        bench.examples += 1
+        try:
+            test(*args, **kwargs)
+        except (Mismatch, TargetLost) as found:
+            failed[key] = found
+            bench.tidy()
+            if not _serves(bench):
+                gone.append(True)
+            raise
+        finally:
+            bench.tidy()
+
+    return cast(Test, run)
+
+
+def _serves(bench: Bench) -> bool:
+    try:
+        return baseline.still_works(bench) is None
+    except TargetLost:
+        return False

@@ -1,0 +1,27 @@
+"""Which tests judge which clause, read from the suite's source without importing it."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SUITE = Path(__file__).parent / "suite"
+
+
+@cache
+def tests_by_clause() -> dict[str, tuple[str, ...]]:
+    """Clause id -> names of its tests, in the order of the modules."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted(SUITE.glob("test_*.py")):
+        for clause, test in _marked(ast.parse(path.read_text(encoding="utf-8"))):
+            found[clause] = (*found.get(clause, ()), test)
+    return found
+
+
+def _marked(module: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            for decorator in node.decorator_list:
+                match decorator:
+                    case ast.Call(func=ast.Name(id="clause"), args=[ast.Constant(value=str(clause))]):
+                        yield clause, node.name

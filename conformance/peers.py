@@ -1,0 +1,209 @@
+"""Sockets of an outsider: a TCP connection with one exchange, and a UDP peer with an inbox."""
+
+import contextlib
+import copy
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conformance.findings import TargetLost
+from tcrp import (
+    Accepted,
+    Address,
+    Conversation,
+    Down,
+    Event,
+    Joined,
+    Malformed,
+    Membership,
+    Refused,
+    RemoteProtocolError,
+    Status,
+)
+
+RECEIVE_SIZE = 65536
+
+
+@dataclass
+class Answer:
+    """What came back on one TCP connection. `status` and `token` are None where none came.
+
+    `problems`: what was wrong in the replies and yet readable. `closed`: the server closed, by FIN or RST; `waited`:
+    it did not, and nothing more came either.
+    `acked`, `seconds`: from the last byte sent to the first answer and to the end of the exchange.
+    """
+
+    data: bytes = b""
+    status: int | None = None
+    token: bytes | None = None
+    problems: list[RemoteProtocolError] = field(default_factory=list)
+    closed: bool = False
+    waited: bool = False
+    reset: bool = False
+    acked: float | None = None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if self.status is None:
+            what = f"{len(self.data)} bytes that are no reply: {self.data[:40]!r}" if self.data else "no answer"
+            if self.problems:
+                what = f"{what} ({self.problems[0]})"
+        else:
+            name = Status(self.status).name if self.status in Status.__members__.values() else "unknown"
+            what = f"status {self.status} ({name})"
+            if self.status == Status.OK:
+                what += " and a token" if self.token is not None else " and no token"
+        if self.closed:
+            return f"{what}, then closed"
+        return f"{what}, still open after {self.seconds:.1f} s" if self.waited else what
+
+
+class Connection:
+    """One TCP connection. Nothing here judges; a refused connection is TargetLost."""
+
+    def __init__(self, address: Address, source: str | None, timeout: float) -> None:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        try:
+            if source is not None:
+                self.socket.bind((source, 0))
+            self.socket.connect(address)
+        except OSError as error:
+            self.socket.close()
+            raise TargetLost(f"no TCP connection to {address[0]} port {address[1]}: {error}") from None
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.local_host, self.local_port = self.socket.getsockname()[:2]
+        self.sent_at = time.monotonic()
+
+    def send(self, data: bytes) -> bool:
+        """Send everything; False if the server has closed."""
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            return False
+        self.sent_at = time.monotonic()
+        return True
+
+    def half_close(self) -> None:
+        """Say that no more bytes follow."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close with RST."""
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def read(
+        self, conversation: Conversation, wait: float, *, to_the_end: bool = False,
+        tick: float, meanwhile: Callable[[], None],
+    ) -> Answer:  # fmt: skip
+        """Read until the conversation is over, or `to_the_end` until the server closes. Each further byte is waited
+        for as long as the first; every `tick` seconds `meanwhile` is called. What came before a reset counts.
+        """
+        answer = Answer()
+        deadline = time.monotonic() + wait
+        while to_the_end or not conversation.closing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                answer.waited = True
+                break
+            self.socket.settimeout(min(left, tick))
+            try:
+                data = self.socket.recv(RECEIVE_SIZE)
+            except TimeoutError:
+                meanwhile()
+                continue
+            except OSError:
+                data, answer.reset = b"", True
+            now = time.monotonic()
+            if not data:
+                answer.closed = True
+                break
+            answer.data += data
+            if answer.acked is None:
+                answer.acked = now - self.sent_at
+            if not conversation.closing:
+                for event in conversation.receive_data(data, now):
+                    _note(event, answer)
+            if len(answer.data) > RECEIVE_SIZE:
+                break  # no reply is as long as that
+            deadline = now + wait
+        answer.seconds = time.monotonic() - self.sent_at
+        return answer
+
+
+def _note(event: Event, answer: Answer) -> None:
+    match event:
+        case Accepted():
+            answer.status = Status.OK
+        case Refused(status):
+            answer.status = status
+        case Joined(token):
+            answer.status, answer.token = Status.OK, token
+        case Malformed(error):
+            answer.problems.append(error)
+
+
+class Datagram(NamedTuple):
+    """One datagram that came in. `at`: seconds of time.monotonic()."""
+
+    data: bytes
+    source: Address
+    down: Down | None
+    at: float
+
+
+class Peer:
+    """A UDP socket and everything that came in on it. A member has a `membership`; a stranger has none."""
+
+    def __init__(self, family: int, bind_to: str, membership: Membership | None = None, port: int = 0) -> None:
+        self.socket = _udp_socket(family, bind_to, port)
+        self.membership = membership
+        self.inbox: list[Datagram] = []
+        self.made_at = time.monotonic()
+        self.sent_at: float | None = None
+        self.kept = False
+
+    def __str__(self) -> str:
+        return self.membership.user if self.membership else "a stranger"
+
+    @property
+    def member(self) -> Membership:
+        """The membership; only for those that have one."""
+        assert self.membership is not None
+        return self.membership
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+    def move(self) -> "Peer":
+        """Go on from another port of the same address. Returns who stays behind on the old one."""
+        left_behind = copy.copy(self)
+        left_behind.membership, left_behind.inbox, left_behind.kept = None, [], False
+        self.socket = _udp_socket(left_behind.socket.family, left_behind.socket.getsockname()[0])
+        return left_behind
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def _udp_socket(family: int, host: str, port: int = 0) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    try:
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    made.setblocking(False)
+    return made

@@ -1,0 +1,233 @@
+"""Section 2: the TCP frame. Every request here is a CREATE of a fresh room unless the clause needs another."""
+
+import random
+import unicodedata
+
+from hypothesis import strategies as st
+
+from conformance import forge, strategies
+from conformance.bench import Bench, fresh
+from conformance.examples import for_all
+from conformance.findings import Mismatch, unsupported
+from conformance.marks import clause, create_of, must_be_refused, must_be_served, must_have_status
+from conformance.suite.steps import frames_of
+from tcrp import MAX_PAYLOAD_SIZE, Create, Join, Status
+
+SIZE_FIELD_LIMIT = (1 << 8 * 29) - 1
+REPEATED = "x" * 255
+
+
+@clause("TCRP-2.1")
+@for_all(cases=[{"size": 256}, {"size": 511}, {"size": 770}], size=st.integers(40, 1000))
+def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(bench: Bench, size: int) -> None:
+    if not bench.dialect.can.frames:
+        unsupported("this dialect has no frames")
+    room = fresh()
+    request = forge.frame(room.encode(), forge.padded(size))
+    answer = bench.ask(Create(room, "alicia"), data=request)
+    must_be_served(answer, f"a CREATE whose OperationPayloadSize is {size}", request)
+    frames, _ = frames_of(answer.data)
+    if len(frames) != 2:
+        raise Mismatch("a reply of two frames, each behind a 32-byte header", str(answer), data=answer.data)
+
+
+@clause("TCRP-2.2")
+def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None:
+    room = fresh()
+    create = bench.ask(Create(room, "alicia"), to_the_end=True)
+    must_be_served(create, "a CREATE")
+    exists = bench.ask(Create(room, "alicia"), to_the_end=True)
+    for answer, count in ((create, 2), (exists, 1)):
+        frames, left = frames_of(answer.data)
+        if left or len(frames) > count:
+            raise Mismatch(
+                f"{count} frames and nothing after them", f"{len(frames)} and {left} bytes more", data=answer.data
+            )
+
+
+@clause("TCRP-2.3a")
+@for_all(
+    cases=[{"tail": "部屋", "user": "太郎"}, {"tail": "é", "user": "ü"}, {"tail": "\U0001f600", "user": "\U0001f600"}],
+    tail=strategies.room_tails(100).filter(lambda text: not text.isascii()),
+    user=st.sampled_from(["alicia", "太郎", "Zoë"]),
+)
+def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str) -> None:
+    want = Create(fresh() + tail, user)
+    answer = bench.ask(want)
+    must_be_served(answer, f"a CREATE of {want.room!r} by {user!r}", bench.request(want))
+    frames, _ = frames_of(answer.data)
+    if len(frames) != 2 or any(frame.room != want.room for frame in frames):
+        raise Mismatch("replies whose RoomNameSize is that of the room name in bytes", str(answer), data=answer.data)
+
+
+@clause("TCRP-2.3b")
+@for_all(
+    cases=[
+        {"tail": " MiXed Case "},
+        {"tail": "\0\n\t\x7f"},
+        {"tail": "'\"\\/../%s{}"},
+        {"tail": "部屋é\U0001f600"},
+        {"tail": "x" * strategies.ROOM_TAIL_SIZE},
+    ],
+    tail=strategies.room_tails(strategies.ROOM_TAIL_SIZE),
+    scale=0.5,
+)
+def test_any_room_name_of_valid_utf8_is_accepted(bench: Bench, tail: str) -> None:
+    room = fresh() + tail
+    must_be_served(bench.ask(Create(room, "alicia")), f"a CREATE of {room!r}", bench.request(Create(room, "alicia")))
+    must_be_served(bench.ask(Join(room, "bob")), f"a JOIN of {room!r}", bench.request(Join(room, "bob")))
+
+
+@clause("TCRP-2.3b")
+def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Bench) -> None:
+    longest = (fresh() + REPEATED)[:255]
+    must_be_served(bench.ask(Create(longest, "alicia")), "a CREATE of a room name of 255 bytes")
+    for room in ("q", "7", " ", " " * random.randint(2, 255), "\n" * random.randint(2, 255)):
+        answer = bench.ask(Create(room, "alicia"))
+        if answer.status != Status.ROOM_EXISTS:  # somebody may have taken it
+            must_be_served(answer, f"a CREATE of the room {room[:8]!r} of {len(room)} bytes")
+
+
+@clause("TCRP-2.3c")
+def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -> None:
+    base = unicodedata.normalize("NFC", f"Room-{fresh()}-部屋é-z")
+    must_be_served(bench.ask(Create(base, "alicia")), f"a CREATE of {base!r}")
+    for other in (
+        base + " ", " " + base, base + "\n", base + "\0", base + "z", base[:-1], base.lower(), base.upper(),
+        unicodedata.normalize("NFD", base), base.replace("é", "e"), base + "\u200b",
+    ):  # fmt: skip
+        want = Join(other, "bob")
+        must_have_status(
+            bench.ask(want),
+            Status.ROOM_NOT_FOUND,
+            f"a JOIN of {other!r} while only {base!r} stands",
+            bench.request(want),
+        )
+    must_be_served(bench.ask(Join(base, "bob")), f"a JOIN of {base!r}")
+
+
+@clause("TCRP-2.3c")
+def test_names_that_differ_only_in_their_last_byte_are_different_rooms(bench: Bench) -> None:
+    stem = (fresh() + REPEATED)[:254]
+    must_be_served(bench.ask(Create(stem + "a", "alicia")), "a CREATE of a room name of 255 bytes")
+    other = Join(stem + "b", "bob")
+    must_have_status(bench.ask(other), Status.ROOM_NOT_FOUND, "a JOIN that differs only in byte 255 of the name")
+    must_be_served(bench.ask(Create(stem + "b", "alicia")), "a CREATE that differs only in byte 255 of the name")
+
+
+@clause("TCRP-2.4a")
+@for_all(
+    cases=[
+        {"claim": MAX_PAYLOAD_SIZE + 1, "whole": False},
+        {"claim": SIZE_FIELD_LIMIT, "whole": False},
+        {"claim": (1 << 32) + 64, "whole": True},
+        {"claim": (1 << 64) + 64, "whole": True},
+    ],
+    claim=st.one_of(
+        st.integers(MAX_PAYLOAD_SIZE + 1, SIZE_FIELD_LIMIT), st.integers(30, 231).map(lambda bit: 1 << bit)
+    ),
+    whole=st.booleans(),
+)
+def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
+    bench: Bench, claim: int, whole: bool
+) -> None:
+    room = fresh().encode()
+    body = forge.padded(claim & 0xFF) if whole and claim & 0xFF >= 40 else b""  # what a narrower reader would see
+    data = forge.frame(room, body, payload_size=claim)
+    must_be_refused(bench, create_of(room), data, f"a claim of {claim} bytes", (Status.MALFORMED, Status.LIMIT_REACHED))
+
+
+@clause("TCRP-2.4c")
+@for_all(cases=[{"size": size} for size in (255, 256, 257, 512, 1023, 1024)], size=st.integers(33, 1024), scale=0.5)
+def test_every_payload_of_up_to_1024_bytes_is_accepted(bench: Bench, size: int) -> None:
+    room = fresh()
+    data = forge.frame(room.encode(), forge.padded(size))
+    must_be_served(bench.ask(Create(room, "alicia"), data=data), f"a CREATE with a payload of {size} bytes", data)
+
+
+@clause("TCRP-2.4d")
+def test_a_payload_beyond_a_server_s_own_limit_is_refused_with_4_or_6_or_a_close(bench: Bench) -> None:
+    accepted = 1024
+    for size in (1025, 2048, 4096, 16384, 65536, 65537, 131072, 1 << 20):
+        room = fresh()
+        data = forge.frame(room.encode(), forge.padded(size))
+        answer = bench.ask(Create(room, "alicia"), data=data, may_be_limited=True)
+        refused = answer.status in (Status.MALFORMED, Status.LIMIT_REACHED) or (answer.closed and not answer.data)
+        if answer.token is None and not refused:
+            raise Mismatch(
+                f"a payload of {size} bytes to be served, or refused with 4, 6 or a close", str(answer), data=data[:64]
+            )
+        if refused:
+            bench.notes.append(f"takes {accepted} bytes, refuses {size}")
+            return
+        accepted = size
+    bench.notes.append(f"takes payloads of {accepted} bytes")
+
+
+@clause("TCRP-2.5a")
+@for_all(
+    cases=[
+        {"cuts": list(range(1, 400)), "join": False},
+        {"cuts": [1], "join": False},
+        {"cuts": [31], "join": False},
+        {"cuts": [32], "join": False},
+        {"cuts": [32], "join": True},
+        {"cuts": [40], "join": False},
+        {"cuts": [70], "join": False},
+        {"cuts": [10, 32, 45], "join": True},
+    ],
+    cuts=strategies.cuts(100),
+    join=st.booleans(),
+)
+def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[int], join: bool) -> None:
+    want = Join(fresh(), "bob") if join else Create(fresh(), "alicia")
+    request = bench.request(want)
+    cuts = [cut for cut in cuts if cut < len(request)]
+    answer = bench.ask(want, cuts=cuts)
+    where = "byte by byte" if len(cuts) > 50 else f"cut at {', '.join(map(str, sorted(cuts))) or 'no byte'}"
+    if join:
+        must_have_status(answer, Status.ROOM_NOT_FOUND, f"a JOIN of no room, {where}", request)
+    else:
+        must_be_served(answer, f"a CREATE {where} (its header is 32 bytes)", request)
+
+
+@clause("TCRP-2.6a")
+@for_all(
+    cases=[{"second": True, "junk": b""}, {"second": False, "junk": b"\xff" * 40}, {"second": False, "junk": b"\0"}],
+    second=st.booleans(),
+    junk=st.binary(max_size=200),
+    scale=0.5,
+)
+def test_bytes_after_the_request_are_ignored(bench: Bench, second: bool, junk: bytes) -> None:
+    want, other = Create(fresh(), "alicia"), Create(fresh(), "mallory")
+    data = bench.request(want) + (bench.request(other) if second else b"") + junk
+    answer = bench.ask(want, data=data, to_the_end=True)
+    must_be_served(answer, "a CREATE with bytes after it", data)
+    frames, left = frames_of(answer.data)
+    if len(frames) > 2 or left:
+        raise Mismatch("one ACK and one COMPLETE", f"{len(frames)} frames and {left} bytes", data=data)
+    if second:
+        must_have_status(
+            bench.ask(Join(other.room, "bob")), Status.ROOM_NOT_FOUND,
+            "a JOIN of the room of a second request on the same connection", data,
+        )  # fmt: skip
+
+
+@clause("TCRP-2.6b")
+def test_what_follows_the_request_is_drained_before_the_close(bench: Bench) -> None:
+    plain = bench.ask(Create(fresh(), "alicia"), to_the_end=True)
+    want = Create(fresh(), "alicia")
+    data = bench.request(want) + b"\0" * 4000
+    answer = bench.ask(want, data=data, to_the_end=True)
+    if answer.token is None or (answer.reset and not plain.reset):
+        raise Mismatch(
+            "the whole answer and then the end of the stream, when 4000 bytes follow the request",
+            f"{answer}{' by a reset, as if they had not been read' if answer.reset else ''}",
+            data=data[:64],
+        )
+
+
+@clause("TCRP-2.6c")
+def test_a_client_that_half_closes_after_its_request_is_answered(bench: Bench) -> None:
+    want = Create(fresh(), "alicia")
+    must_be_served(bench.ask(want, half_close=True), "a CREATE whose sender has half-closed", bench.request(want))

@@ -1,0 +1,290 @@
+"""Section 3: control operations, but for the payload of a request and the token, which have modules of their own."""
+
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
+
+from conformance import forge, strategies
+from conformance.bench import Bench, fresh
+from conformance.examples import for_all
+from conformance.findings import Mismatch
+from conformance.marks import clause, create_of, late, must_be_refused, must_be_served, must_have_status
+from conformance.peers import Answer
+from conformance.suite.steps import frames_of
+from tcrp import Create, Join, Status, Want
+
+RACERS = 6
+
+
+@clause("TCRP-3.1a")
+def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
+    room = fresh()
+    payload = forge.payload(username="alicia")
+    for operation, status in ((2, Status.ROOM_NOT_FOUND), (1, Status.OK), (1, Status.ROOM_EXISTS), (2, Status.OK)):
+        want: Want = Create(room, "alicia") if operation == 1 else Join(room, "alicia")
+        data = forge.frame(room.encode(), payload, operation=operation)
+        stands = "stands" if status in (Status.ROOM_EXISTS, Status.OK) and operation != 1 else "does not stand yet"
+        must_have_status(bench.ask(want, data=data), status, f"operation {operation} where the room {stands}", data)
+
+
+@clause("TCRP-3.1b")
+def test_the_ack_has_state_1_and_the_complete_state_2(bench: Bench) -> None:
+    answer = bench.ask(Create(fresh(), "alicia"))
+    states = [frame.state for frame in frames_of(answer.data)[0]]
+    if states != [1, 2]:
+        raise Mismatch("two replies, of state 1 and of state 2", f"states {states}", data=answer.data)
+
+
+def _no_deviation(answer: Answer, clause_id: str) -> None:
+    for problem in answer.problems:
+        if problem.clause == clause_id:
+            raise Mismatch("operation and room name echoed, and the right state", str(problem), data=answer.data)
+
+
+@clause("TCRP-3.4a")
+@for_all(cases=[{"tail": "-MiXed-部屋"}], tail=strategies.room_tails(60), scale=0.25)
+def test_an_ack_echoes_operation_and_room_and_carries_one_byte(bench: Bench, tail: str) -> None:
+    room = fresh() + tail
+    for want, status in (
+        (Join(room, "bob"), Status.ROOM_NOT_FOUND),
+        (Create(room, "alicia"), Status.OK),
+        (Create(room, "alicia"), Status.ROOM_EXISTS),
+        (Join(room, "bob"), Status.OK),
+    ):
+        answer = bench.ask(want)
+        must_have_status(answer, status, f"{type(want).__name__.upper()} of {room!r}")
+        _no_deviation(answer, "TCRP-3.4a")
+
+
+@clause("TCRP-3.4b")
+def test_the_ack_of_a_create_does_not_wait_for_slow_work(bench: Bench) -> None:
+    """A refusal shows how quick this server can be; a CREATE needs no more before its ACK."""
+    refused = _quickest(bench, lambda: Join(fresh(), "bob"))
+    for what, password in (("", None), (" with a password", "a password")):
+        created = _quickest(bench, lambda password=password: Create(fresh(), "alicia", password))  # type: ignore[misc]
+        extra = (created.acked or 0) - (refused.acked or 0)
+        gap = created.seconds - (created.acked or 0)
+        if extra > 0.1 and gap < extra / 4:
+            raise Mismatch(
+                f"the ACK of a CREATE{what} as soon as that of a refusal",
+                f"it came {extra * 1000:.0f} ms later, and the COMPLETE {gap * 1000:.0f} ms after it",
+            )
+
+
+def _quickest(bench: Bench, want: Callable[[], Want]) -> Answer:
+    answers = [bench.ask(want()) for _ in range(3)]
+    for answer in answers:
+        if answer.acked is None:
+            raise Mismatch("every request to be answered", str(answer))
+    return min(answers, key=lambda answer: answer.acked or 0)
+
+
+@clause("TCRP-3.4c")
+def test_a_good_create_and_a_good_join_have_status_0(bench: Bench) -> None:
+    for password in (None, "secret"):
+        room = fresh()
+        must_be_served(bench.ask(Create(room, "alicia", password)), f"a CREATE with password {password!r}")
+        must_be_served(bench.ask(Join(room, "bob", password)), f"a JOIN with password {password!r}")
+
+
+@clause("TCRP-3.4d")
+def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
+    for password in (None, "secret"):
+        room = fresh()
+        must_be_served(bench.ask(Create(room, "alicia", password)), "a CREATE of a new room")
+        for want in (Create(room, "alicia", password), Create(room, "mallory"), Create(room, "mallory", "other")):
+            must_have_status(bench.ask(want), Status.ROOM_EXISTS, "a CREATE of a room that stands", bench.request(want))
+
+
+@clause("TCRP-3.4e")
+@for_all(cases=[{"password": None}], password=st.one_of(st.none(), strategies.passwords()), scale=0.4)
+def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, password: str | None) -> None:
+    want = Join(fresh(), "bob", password)
+    for _ in range(2):  # the first must not have made it
+        must_have_status(bench.ask(want), Status.ROOM_NOT_FOUND, "a JOIN of no room", bench.request(want))
+
+
+@clause("TCRP-3.5a")
+@for_all(cases=[{"tail": "-MiXed-部屋"}], tail=strategies.room_tails(60), scale=0.25)
+def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench, tail: str) -> None:
+    room = fresh() + tail
+    for want in (Create(room, "alicia"), Join(room, "bob")):
+        answer = bench.ask(want)
+        must_be_served(answer, f"{type(want).__name__.upper()} of {room!r}", bench.request(want))
+        _no_deviation(answer, "TCRP-3.5a")
+
+
+@clause("TCRP-3.5b")
+def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
+    room = fresh()
+    must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
+    for want in (Create(room, "alicia"), Join(fresh(), "bob"), Join(room, "bob", "wrong")):
+        answer = bench.ask(want, to_the_end=True)
+        frames, left = frames_of(answer.data)
+        if answer.status in (None, Status.OK) or len(frames) > 1 or left:
+            raise Mismatch(
+                "a refusal: one ACK and nothing after it", f"{answer}: {len(frames)} frames, {left} bytes more",
+                data=answer.data,
+            )  # fmt: skip
+
+
+@clause("TCRP-3.6a")
+def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
+    room = fresh()
+    for what, want in (
+        ("COMPLETE of a CREATE", Create(room, "alicia")),
+        ("COMPLETE of a JOIN", Join(room, "bob")),
+        ("refusal", Join(fresh(), "bob")),
+    ):
+        answer = bench.ask(want, to_the_end=True)
+        if not answer.closed:
+            raise Mismatch(f"the connection to be closed after the {what}", str(answer), data=answer.data)
+
+
+@clause("TCRP-3.7a")
+@for_all(cases=[{"operation": n} for n in (0, 3, 10, 129, 255)], operation=st.sampled_from([0, *range(3, 256)]))
+def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
+    room = fresh().encode()
+    data = forge.frame(room, forge.payload(username="alicia"), operation=operation)
+    must_be_refused(bench, create_of(room), data, f"operation {operation}")
+
+
+@clause("TCRP-3.7b")
+@for_all(cases=[{"state": 1}, {"state": 2}, {"state": 255}], state=st.integers(1, 255))
+def test_a_request_whose_state_is_not_0_is_refused(bench: Bench, state: int) -> None:
+    room = fresh().encode()
+    data = forge.frame(room, forge.payload(username="alicia"), state=state)
+    must_be_refused(bench, create_of(room), data, f"a CREATE with state {state}")
+
+
+@clause("TCRP-3.7c")
+@for_all(
+    cases=[
+        {"bad": b"\xff", "where": "room"},
+        {"bad": b"\xc3\x28", "where": "room"},
+        {"bad": b"\xed\xa0\x80", "where": "room"},
+        {"bad": b"\xff", "where": "user"},
+        {"bad": b"\xc0\xaf", "where": "json"},
+        {"bad": "é".encode("latin-1"), "where": "json"},
+    ],
+    bad=strategies.not_utf8(),
+    where=st.sampled_from(["room", "user", "json"]),
+)
+def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> None:
+    room, user = fresh().encode(), b"alicia"
+    if where == "room":
+        room += bad
+    else:
+        user += bad
+    escaped = user.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    payload = b'{"username": "' + escaped + b'"}' if where == "json" else user
+    data = forge.frame(room, forge.payload(username="alicia") if where == "room" else payload)
+    must_be_refused(bench, create_of(room), data, f"bytes that are not UTF-8 in the {where}")
+
+
+@clause("TCRP-3.7d")
+def test_an_empty_room_name_is_refused(bench: Bench) -> None:
+    for operation in (1, 2):
+        data = forge.frame(b"", forge.payload(username="alicia"), operation=operation)
+        want: Want = Create("r", "alicia") if operation == 1 else Join("r", "alicia")
+        answer = bench.ask(want, data=data)
+        refused = answer.status == Status.MALFORMED or (answer.closed and not answer.data)
+        if operation == 2 and answer.status == Status.ROOM_NOT_FOUND:
+            continue  # both apply: there is no such room either
+        if answer.token is not None or not refused:
+            raise Mismatch("RoomNameSize 0 to be answered with status 4 or a plain close", str(answer), data=data)
+
+
+@clause("TCRP-3.7e")
+def test_an_empty_payload_is_refused(bench: Bench) -> None:
+    room = fresh().encode()
+    must_be_refused(bench, create_of(room), forge.frame(room, b""), "OperationPayloadSize 0, so no user name,")
+
+
+@clause("TCRP-3.9")
+@for_all(cases=[{"password": None}, {"password": "secret"}], password=st.sampled_from([None, "secret"]), scale=0.25)
+def test_of_concurrent_creates_of_one_name_exactly_one_succeeds(bench: Bench, password: str | None) -> None:
+    want = Create(fresh(), "alicia", password)
+    request = bench.request(want)
+    connections = [bench.connect() for _ in range(RACERS)]
+    for connection in connections:
+        connection.send(request)
+    answers = [bench.ask_on(connection, want, data=b"") for connection in connections]
+    served = [answer for answer in answers if answer.token is not None or answer.status == Status.OK]
+    others = [answer for answer in answers if answer not in served]
+    if len(served) != 1:
+        raise Mismatch(
+            f"exactly one of {RACERS} CREATEs sent at once to succeed", f"{len(served)} succeeded", data=request
+        )
+    for answer in others:
+        if answer.status not in (Status.ROOM_EXISTS, Status.LIMIT_REACHED):
+            raise Mismatch("every other CREATE to be answered with status 1 or 6", str(answer), data=request)
+
+
+def _enters_only_with(bench: Bench, password: str, wrong: Sequence[str]) -> None:
+    room, right = fresh(), _quoted(password)
+    must_be_served(bench.ask(Create(room, "alicia", password)), f"a CREATE with the password {right}")
+    for other in (*wrong, *wrong[:1]):  # a second try is no better than the first
+        want = Join(room, "bob", other)
+        what = f"the password {_quoted(other)} where {right} is right"
+        must_have_status(bench.ask(want), Status.WRONG_PASSWORD, what, bench.request(want))
+    must_be_served(bench.ask(Join(room, "bob", password)), f"a JOIN with the right password {right}")
+
+
+def _quoted(password: str) -> str:
+    size = len(password.encode())
+    return repr(password) if size <= 40 else f"{password[:8]!r}...{password[-2:]!r} of {size} bytes"
+
+
+@clause("TCRP-3.10a")
+@for_all(password=strategies.passwords(), wrong=strategies.passwords(), scale=0.5)
+def test_a_room_with_a_password_is_entered_with_no_other(bench: Bench, password: str, wrong: str) -> None:
+    if password != wrong:
+        _enters_only_with(bench, password, [wrong])
+
+
+@clause("TCRP-3.10a")
+def test_a_password_is_compared_as_bytes_and_in_full(bench: Bench) -> None:
+    long = "p" * 300
+    for password, wrong in (
+        ("secret", ["Secret", "secre", "secret ", " secret", "secret\0", "secret\n", "xsecret"]),
+        ("secret\0x", ["secret"]),
+        (" secret ", ["secret"]),
+        ("é", ["e\u0301", "e"]),
+        (long + "a", [long + "b", long, "p" * 72]),
+    ):
+        _enters_only_with(bench, password, wrong)
+
+
+@clause("TCRP-3.10a")
+def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None:
+    room = fresh()
+    must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
+    for payload in (
+        b"bob",
+        b'{"username":"bob"}',
+        b'{"username":"bob","password":null}',
+        b'{"username":"bob","password":""}',
+    ):
+        data = forge.frame(room.encode(), payload, operation=forge.JOIN)
+        must_have_status(
+            bench.ask(Join(room, "bob"), data=data), Status.WRONG_PASSWORD, "a JOIN without the room's password", data
+        )
+
+
+@late
+@clause("TCRP-3.11")
+def test_a_room_whose_creator_vanished_stands(bench: Bench) -> None:
+    want = Create(fresh(), "alicia")
+    connection = bench.connect()
+    connection.send(bench.request(want))
+    bench.drop(connection)
+    bench.vanished_rooms += 1
+    answer = bench.ask(Join(want.room, "bob"))
+    for _ in range(20):  # the CREATE may still be under way
+        if answer.token is not None:
+            break
+        bench.waits.pause()
+        answer = bench.ask(Join(want.room, "bob"))
+    must_be_served(answer, "a JOIN of a room whose creator closed after its request, unanswered", bench.request(want))
+    must_have_status(bench.ask(Create(want.room, "alicia")), Status.ROOM_EXISTS, "a CREATE of that room")

@@ -1,0 +1,321 @@
+"""Section 3, continued: the payload of a request. Rooms are fresh, so that no other refusal applies."""
+
+import json
+
+from hypothesis import strategies as st
+
+from conformance import forge, strategies
+from conformance.bench import Bench, fresh, nonce
+from conformance.examples import for_all
+from conformance.findings import Mismatch
+from conformance.marks import clause, create_of, must_be_refused, must_be_served, must_have_status, needs_chat
+from conformance.peers import Peer
+from tcrp import MAX_USER_SIZE, Create, Join, Membership, Status
+
+CONTROLS = [*map(chr, range(0x20)), "\x7f"]
+
+_SMALL_NUMBERS = st.one_of(
+    st.integers(-(10**18) + 1, 10**18 - 1), st.integers(-9999, 9999).map(lambda n: n / 100), st.just(1.5e10)
+)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), _SMALL_NUMBERS, _TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_TEXT, inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+def _create(bench: Bench, payload: bytes, what: str, room: str | None = None) -> str:
+    """A CREATE with this payload must be served. Returns the room's name."""
+    room = room or fresh()
+    data = forge.frame(room.encode(), payload)
+    must_be_served(bench.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
+    return room
+
+
+def _refuse(bench: Bench, payload: bytes, what: str, statuses: tuple[Status, ...] = (Status.MALFORMED,)) -> None:
+    room = fresh().encode()
+    must_be_refused(bench, create_of(room), forge.frame(room, payload), f"a CREATE with {what}", statuses)
+
+
+@clause("TCRP-3.2a")
+def test_a_json_object_carries_the_user_name_and_a_password(bench: Bench) -> None:
+    for payload in (
+        b'{"username":"alicia"}',
+        b'{"username": "alicia", "password": "secret"}',
+        b'{"password":"secret","username":"alicia"}',
+        b'{\n  "password" :\t"secret" ,\r\n "username": "alicia" }',
+        b'{"username":"\\u592a\\u90ce \\ud83d\\ude00 \\"\\\\\\/"}',
+        b'{"\\u0075sername":"alicia"}',
+        '{"username":"太郎","password":"鍵"}'.encode(),
+    ):
+        room = _create(bench, payload, f"the payload {payload.decode()}")
+        if b"secret" in payload:
+            answer = bench.ask(Join(room, "bob"))
+            must_have_status(
+                answer, Status.WRONG_PASSWORD, "a JOIN without the password that the CREATE carried", payload
+            )
+
+
+@clause("TCRP-3.2a")
+@for_all(password=strategies.passwords(), scale=0.5)
+def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
+    room = _create(bench, json.dumps({"username": "alicia", "password": password}).encode(), "an escaped password")
+    data = forge.frame(room.encode(), forge.payload(username="bob", password=password), operation=forge.JOIN)
+    must_be_served(bench.ask(Join(room, "bob"), data=data), "a JOIN with the same password unescaped", data)
+
+
+@clause("TCRP-3.2b")
+def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
+    forms = ('{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}')
+    for created, joined in zip(forms, (*forms[1:], forms[0]), strict=True):
+        room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}")
+        data = forge.frame(room.encode(), (joined % "bob").encode(), operation=forge.JOIN)
+        what = f"a JOIN with {joined % 'bob'} of a room created with {created % 'alicia'}"
+        must_be_served(bench.ask(Join(room, "bob"), data=data), what, data)
+
+
+@clause("TCRP-3.2c")
+def test_values_of_another_type_are_malformed(bench: Bench) -> None:
+    for payload in (
+        b"{}",
+        b'{"user":"alicia"}',
+        b'{"Username":"alicia"}',
+        b'{"username":null}',
+        b'{"username":5}',
+        b'{"username":true}',
+        b'{"username":["alicia"]}',
+        b'{"username":{"name":"alicia"}}',
+        b'{"username":"alicia","password":5}',
+        b'{"username":"alicia","password":0}',
+        b'{"username":"alicia","password":false}',
+        b'{"username":"alicia","password":[]}',
+        b'{"username":"alicia","password":{}}',
+    ):
+        _refuse(bench, payload, f"the payload {payload.decode()}")
+
+
+@clause("TCRP-3.2c")
+def test_a_password_of_more_than_1024_bytes_is_malformed(bench: Bench) -> None:
+    for password in ("p" * 1025, "鍵" * 342):
+        size = len(password.encode())
+        _refuse(
+            bench, forge.payload(username="alicia", password=password), f"a password of {size} bytes",
+            (Status.MALFORMED, Status.LIMIT_REACHED),
+        )  # fmt: skip
+
+
+@clause("TCRP-3.2d")
+@for_all(
+    cases=[
+        {"key": "pad", "value": "[" * 15 + "]" * 15},
+        {"key": "more", "value": {"password": "inner", "username": 5}},
+        {"key": "n", "value": 10**18 - 1},
+        {"key": "Password", "value": 5},
+        {"key": "", "value": ""},
+    ],
+    key=_TEXT.filter(lambda key: key not in ("username", "password")),
+    value=_VALUES,
+)
+def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None:
+    payload = forge.payload(**{"username": "alicia", key: value})
+    if len(payload) <= 1024:
+        _create(bench, payload, f"the unknown key {key!r}")
+
+
+@clause("TCRP-3.2d")
+def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
+    nested = b'{"username":"alicia","x":' + b"[" * 30 + b"]" * 30 + b"}"
+    objects = b'{"username":"alicia","x":' + b'{"a":' * 30 + b"1" + b"}" * 30 + b"}"
+    room = _create(bench, b'{"username":"alicia","x":{"password":"inner"}}', "a password that is not its own")
+    must_be_served(bench.ask(Join(room, "bob")), "a JOIN without a password")
+    for payload in (nested, objects, b'{"username":"alicia","x":123456789012345678}'):
+        _create(bench, payload, f"the payload {payload.decode()}")
+
+
+@clause("TCRP-3.2e")
+def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
+    room = _create(bench, b'{"password":"first","username":"alicia","password":"last"}', "two passwords")
+    must_have_status(bench.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them")
+    must_be_served(bench.ask(Join(room, "bob", "last")), "a JOIN with the last of them")
+    none = _create(bench, b'{"password":"first","username":"alicia","password":""}', "a password and then none")
+    must_be_served(bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
+
+
+@clause("TCRP-3.2f")
+@for_all(
+    cases=[{"space": space} for space in ("\n", "\r\n", " ", "\t", " \n\n ")],
+    space=st.text(" \t\r\n", min_size=1, max_size=20),
+    scale=0.5,
+)
+def test_white_space_after_the_object_is_allowed(bench: Bench, space: str) -> None:
+    _create(bench, forge.payload(username="alicia") + space.encode(), f"{space!r} after the object")
+
+
+@clause("TCRP-3.2g")
+def test_what_json_forbids_is_malformed(bench: Bench) -> None:
+    for payload in (
+        "{",
+        '{"username":"alicia"',
+        '{"username":"alicia",}',
+        '{"username" "alicia"}',
+        "{'username':'alicia'}",
+        '{username:"alicia"}',
+        '{"username":"alicia","x":NaN}',
+        '{"username":"alicia","x":Infinity}',
+        '{"username":"alicia","x":-Infinity}',
+        '{"username":"alicia","x":01}',
+        '{"username":"alicia","x":+1}',
+        '{"username":"alicia","x":.5}',
+        '{"username":"alicia","x":1.}',
+        '{"username":"alicia","x":0x1}',
+        '{"username":"alicia","x":True}',
+        '{"username":"alicia","x":[1,]}',
+        '{"username":"alicia" /* c */}',
+        '{"username":"alicia","x":"a\nb"}',
+        '{"username":"alicia","x":"a\tb"}',
+        '{"username":"alicia","x":"\\x41"}',
+        '{"username":"alicia","x":"\\u12"}',
+        '{"username":"alicia","x":"\\ud800"}',
+        '{"username":"alicia\\ud800"}',
+        '{"username":"alicia","x":"\\udc00\\ud800"}',
+        '{"username":"alicia","\\udfff":1}',
+        '{"username":"alicia","x":"\\ud800","x":"y"}',
+        '{"username":"alicia","password":"\\udead"}',
+    ):
+        _refuse(bench, payload.encode(), f"the payload {payload!r}")
+    for encoding in ("utf-16-le", "utf-32-le"):
+        _refuse(bench, '{"username":"alicia"}'.encode(encoding), f"JSON in {encoding.upper()}")
+
+
+@clause("TCRP-3.2g")
+@for_all(
+    cases=[{"rest": rest} for rest in ("}", '{"username":"bob"}', "\0", "\u00a0", "\x0b", " x")],
+    rest=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10).filter(
+        lambda text: text.strip(" \t\r\n") != ""
+    ),
+    scale=0.5,
+)
+def test_other_bytes_after_the_object_are_malformed(bench: Bench, rest: str) -> None:
+    _refuse(bench, forge.payload(username="alicia") + rest.encode(), f"{rest!r} after the object")
+
+
+@clause("TCRP-3.2h")
+def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
+    for what, value in (("nesting of 40", "[" * 39 + "]" * 39), ("a number of 30 digits", "9" * 30)):
+        room = fresh()
+        data = forge.frame(room.encode(), f'{{"username":"alicia","x":{value}}}'.encode())
+        answer = bench.ask(Create(room, "alicia"), data=data)
+        bench.notes.append(f"{what} is {'taken' if answer.token is not None else 'refused'}")
+
+
+@clause("TCRP-3.2i")
+@for_all(
+    cases=[
+        {"user": user}
+        for user in (
+            "alicia",
+            "太郎",
+            '"alicia"',
+            "[1]",
+            "null",
+            "123",
+            " {",
+            "a: b",
+            "password=x",
+            "a" * MAX_USER_SIZE,
+        )
+    ],
+    user=strategies.users().filter(lambda user: not user.startswith("{")),
+    scale=0.5,
+)
+def test_another_payload_is_the_user_name_itself(bench: Bench, user: str) -> None:
+    _create(bench, user.encode(), f"the raw user name {user!r}")
+
+
+@needs_chat
+@clause("TCRP-3.2i")
+def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
+    listener = bench.create(user="listener")
+    room = listener.member.room
+    for user in ('"alicia"', "[1]", " x ", "user=x"):
+        want = Join(room, user)
+        answer = bench.ask(want, data=forge.frame(room.encode(), user.encode(), operation=forge.JOIN))
+        must_be_served(answer, f"a JOIN with the raw user name {user!r}")
+        speaker = bench.peer(Membership(room, user, answer.token or b"", False))
+        _carries_its_name(bench, listener, speaker)
+
+
+def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
+    """A message of the speaker comes with the speaker's name, whole and unchanged."""
+    bench.settle(listener, speaker)
+    mark = nonce()
+    bench.say(speaker, mark)
+    heard = bench.must_hear(listener, mark, f"a message of {speaker}")
+    if not heard.data.startswith(speaker.member.user.encode() + b":"):
+        raise Mismatch(f"a message of {speaker.member.user!r} to carry that name", repr(heard.data), data=heard.data)
+
+
+@clause("TCRP-3.3a")
+@for_all(
+    cases=[
+        {"user": user}
+        for user in (
+            "a",
+            " ",
+            "太郎",
+            "\u0080\u009f",
+            "{",
+            "a: b",
+            "\u200b",
+            "\u202e",
+            "\U0001f600",
+            "a" * MAX_USER_SIZE,
+        )
+    ],
+    user=strategies.users(),
+    scale=0.5,
+)
+def test_every_user_name_without_control_characters_is_accepted(bench: Bench, user: str) -> None:
+    _create(bench, forge.payload(username=user), f"the user name {user!r}")
+
+
+@clause("TCRP-3.3b")
+@for_all(
+    cases=[{"user": user} for user in ("", "a\0", "\n", "a\x1fb", "\x7f", "\x04", "a" * 256, "部" * 86, "a\tb")],
+    user=st.tuples(st.text("ab部", max_size=5), st.sampled_from(CONTROLS), st.text("ab部", max_size=5)).map("".join),
+    scale=0.5,
+)
+def test_a_bad_user_name_is_malformed(bench: Bench, user: str) -> None:
+    _refuse(
+        bench, json.dumps({"username": user}).encode(), f"the user name {user[:20]!r} of {len(user.encode())} bytes"
+    )
+
+
+@clause("TCRP-3.3b")
+def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
+    for user in ("a\0", "alicia\n", "\x04alicia", "\x7f", "a" * 256):
+        _refuse(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user.encode())} bytes")
+
+
+@clause("TCRP-3.3c")
+def test_equal_user_names_in_a_room_are_allowed(bench: Bench) -> None:
+    room = fresh()
+    must_be_served(bench.ask(Create(room, "alicia")), "a CREATE by alicia")
+    for _ in range(2):
+        must_be_served(bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
+
+
+@needs_chat
+@clause("TCRP-3.3c")
+def test_members_of_equal_names_are_members_each(bench: Bench) -> None:
+    members = bench.room("twin", "twin", "twin")
+    for speaker in members:
+        mark = nonce()
+        bench.say(speaker, mark)
+        for listener in members:
+            if listener is speaker:
+                continue
+            heard = bench.must_hear(listener, mark, "a message of another member of its name")
+            if not heard.data.startswith(b"twin:"):
+                raise Mismatch("messages of each to carry the name twin", repr(heard.data), data=heard.data)

@@ -1,0 +1,282 @@
+"""Section 4: what a client's datagram is, which ones are dropped, and where a member is. Most tests share two rooms,
+alicia, bob and charles here, dagmar and eve there, and change nothing.
+"""
+
+from hypothesis import strategies as st
+
+from conformance.bench import Bench, fresh, nonce
+from conformance.examples import for_all
+from conformance.findings import Mismatch, TargetLost, shown, unsupported
+from conformance.marks import clause, must_be_served, needs_chat
+from conformance.peers import Peer
+from conformance.suite.steps import OVERHEAD, arrive
+from tcrp import MAX_DOWN_SIZE, MAX_UP_SIZE, Join, Membership, Status, UpKind
+from tcrp.constants import SEPARATOR
+
+pytestmark = needs_chat
+
+
+def _dropped(bench: Bench, sender: Peer, data: bytes, mark: bytes, what: str) -> None:
+    """A datagram has no effect in the shared rooms: nobody hears of it, nobody moves, and its sender gets no reply."""
+    everybody = [peer for members in bench.common() for peer in members]
+    since = {peer: len(peer.inbox) for peer in (*everybody, sender)}
+    with bench.unkept():
+        bench.send(sender, data)
+        for members in bench.common_as_they_are():
+            bench.fence(*members, after=what, data=data)
+    for peer in everybody:
+        bench.must_not_hear(peer, mark, what, data=data)
+        for stray in bench.strays(peer, since[peer]):
+            raise Mismatch(f"nothing to come of {what}", f"{peer} received {shown(stray.data)}", data=data)
+    if sender not in everybody and len(sender.inbox) > since[sender]:
+        got = sender.inbox[since[sender]].data
+        raise Mismatch(f"no reply to {what}", f"its sender received {shown(got)}", data=data)
+
+
+@clause("TCRP-4.1")
+@for_all(
+    cases=[{"size": 1, "full": False}, {"size": 1, "full": True}, {"size": 1400, "full": False}],
+    size=st.integers(1, 3500),
+    full=st.booleans(),
+    scale=3.0,
+)
+def test_a_datagram_of_up_to_4096_bytes_is_chat(bench: Bench, size: int, full: bool) -> None:
+    alice, bob, carol = bench.common()[0]
+    member = alice.member
+    room_for = MAX_UP_SIZE - OVERHEAD - len(member.room.encode()) - len(member.token)
+    longest = min(room_for, MAX_DOWN_SIZE - len(member.user.encode()) - len(SEPARATOR))
+    mark = nonce()
+    message = mark + b"x" * ((longest if full else min(size, longest)) - len(mark) - 1) + b"."
+    bench.say(alice, message)
+    for listener in (bob, carol):
+        heard = bench.must_hear(listener, mark, f"a message of {len(message)} bytes")
+        if message not in heard.data:
+            raise Mismatch(f"all {len(message)} bytes of the message", f"{len(heard.data)} bytes", data=heard.data)
+
+
+@clause("TCRP-4.1")
+def test_sizes_in_a_datagram_count_bytes(bench: Bench) -> None:
+    alice, bob = bench.room("太郎", "bob", room=fresh() + "-部屋")
+    bench.fence(alice, bob, after="registering in a room whose name is not ASCII")
+
+
+@clause("TCRP-4.2a")
+@for_all(
+    cases=[{"excess": excess, "stranger": who} for excess in (1, 2, 4096) for who in (True, False)],
+    excess=st.integers(1, 20000),
+    stranger=st.booleans(),
+    scale=2.0,
+)
+def test_a_longer_datagram_is_dropped(bench: Bench, excess: int, stranger: bool) -> None:
+    alice = bench.common()[0][0]
+    mark = nonce()
+    head = bench.chat_datagram(alice, mark)
+    data = head + b"x" * (MAX_UP_SIZE + excess - len(head))
+    _dropped(bench, bench.peer() if stranger else alice, data, mark, f"a datagram of {len(data)} bytes")
+
+
+@clause("TCRP-4.2b")
+@for_all(
+    cases=[{"keep": keep, "stranger": who} for keep in (0, 1, 2, 3) for who in (True, False)],
+    keep=st.integers(0, 600),
+    stranger=st.booleans(),
+    scale=5.0,
+)
+def test_a_datagram_shorter_than_its_sizes_is_dropped(bench: Bench, keep: int, stranger: bool) -> None:
+    alice = bench.common()[0][0]
+    body = OVERHEAD + len(alice.member.room.encode()) + len(alice.member.token)
+    data = bench.chat_datagram(alice, b"x")[: min(keep, body - 1)]
+    sender = bench.peer() if stranger else alice
+    _dropped(bench, sender, data, b"\0no mark", f"a datagram cut after {len(data)} bytes")
+
+
+@clause("TCRP-4.2b")
+def test_sizes_beyond_the_end_of_the_datagram_are_dropped(bench: Bench) -> None:
+    alice = bench.common()[0][0]
+    room, token = alice.member.room.encode(), alice.member.token
+    for room_size, token_size in ((255, len(token)), (len(room), 255), (255, 255), (0, 255)):
+        mark = nonce()
+        data = bytes([room_size, token_size]) + room + token + mark
+        if room_size + token_size <= len(data) - OVERHEAD:
+            continue
+        what = f"sizes of {room_size} and {token_size} in a datagram of {len(data)} bytes"
+        _dropped(bench, bench.peer(), data, mark, what)
+    for sizes in {(len(room), min(255, len(token) + 1)), (len(room), 255), (255, len(token))}:
+        if sum(sizes) <= len(room) + len(token):
+            continue
+        data = bytes(sizes) + room + token  # with nothing after it, it must not pass for an empty message
+        _dropped(bench, bench.peer(), data, b"\0no mark", f"sizes of {sizes[0]} and {sizes[1]} where less follows")
+
+
+@clause("TCRP-4.2c")
+def test_a_datagram_for_a_room_that_does_not_stand_is_dropped(bench: Bench) -> None:
+    alice = bench.common()[0][0]
+    room = alice.member.room
+    for other in (fresh(), room[:-1], room + "x", room.upper(), room + " ", "\0"):
+        mark = nonce()
+        sender = bench.peer(alice.member._replace(room=other))
+        _dropped(bench, sender, bench.chat_datagram(sender, mark), mark, f"a datagram for {other!r}")
+    mark = nonce()
+    data = bytes([0, len(alice.member.token)]) + alice.member.token + mark
+    _dropped(bench, alice, data, mark, "a datagram with an empty room name")
+
+
+def _other_tokens(bench: Bench) -> list[tuple[str, Membership]]:
+    here, there = bench.common()
+    alice, dave = here[0].member, there[0].member
+    token = alice.token
+    swapped = token.swapcase()
+    forged = [
+        ("a token that nobody has", bytes(255 - byte for byte in token)),
+        ("no token", b""),
+        ("a token cut by a byte", token[:-1]),
+        ("a token cut to its first byte", token[:1]),
+        ("a token with its last byte changed", token[:-1] + bytes([token[-1] ^ 1])),
+        ("a token with its first byte changed", bytes([token[0] ^ 1]) + token[1:]),
+        ("a token and a space", token + b" "),
+        ("a token and a NUL", token + b"\0"),
+        ("the user's name as token", alice.user.encode()),
+        ("a token of another room", dave.token),
+    ]
+    if swapped != token:
+        forged.append(("a token in the other case", swapped))
+    issued = {peer.member.token for peer in here}
+    return [(what, alice._replace(token=made)) for what, made in forged if len(made) <= 255 and made not in issued]
+
+
+@clause("TCRP-4.2d")
+def test_a_token_of_no_member_of_the_room_is_dropped_from_a_strangers_address(bench: Bench) -> None:
+    for what, membership in _other_tokens(bench):
+        mark = nonce()
+        stranger = bench.peer(membership)
+        _dropped(bench, stranger, bench.chat_datagram(stranger, mark), mark, what)
+
+
+@clause("TCRP-4.2d")
+def test_a_token_of_no_member_of_the_room_is_dropped_from_a_members_address(bench: Bench) -> None:
+    alice = bench.common()[0][0]
+    for what, membership in _other_tokens(bench):
+        mark = nonce()
+        forger = bench.peer(membership)
+        data = bench.chat_datagram(forger, mark)
+        _dropped(bench, alice, data, mark, f"{what}, from a member's address")
+
+
+@clause("TCRP-4.2d")
+def test_a_forged_empty_message_registers_nobody(bench: Bench) -> None:
+    for what, membership in _other_tokens(bench):
+        stranger = bench.peer(membership)
+        data = bench.dialect.write_up(membership, UpKind.REGISTER)
+        if data is not None:
+            _dropped(bench, stranger, data, b"\0no mark", f"a registration with {what}")
+
+
+@clause("TCRP-4.2e")
+def test_a_datagram_from_another_ip_address_is_dropped(bench: Bench) -> None:
+    here, _ = bench.common()
+    alice = here[0]
+    source = bench.second_address()
+    thief = bench.peer(alice.member, source)
+    for what in ("a registration", "a message", "a leave message"):
+        mark = nonce()
+        if what == "a registration":
+            bench.register(thief)
+        elif what == "a message":
+            bench.say(thief, mark)
+        else:
+            bench.send(thief, bench.leave_datagram(thief))
+        bench.fence(*here, after=f"{what} with alice's token from {source}")
+        for peer in here:
+            bench.must_not_hear(peer, mark, f"a message with alice's token from {source}")
+        if thief.inbox:
+            got = shown(thief.inbox[0].data)
+            raise Mismatch(f"nothing to go to {source}, from where alice's token was used", f"it received {got}")
+
+
+@clause("TCRP-4.2f")
+def test_members_over_ipv4_and_over_ipv6_hear_each_other(bench: Bench) -> None:
+    """Only a server that listens on both families with one socket sees mapped addresses."""
+    if bench.target.endpoint.host != "127.0.0.1":
+        unsupported("needs a server on 127.0.0.1 that listens on IPv6 too")
+    alice, bob = bench.room("alicia", "bob")
+    other = bench.at("::1")
+    try:
+        answer = other.ask(Join(alice.member.room, "charles"))
+        if answer.status == Status.ROOM_NOT_FOUND:
+            unsupported("needs a server that listens on IPv6 too; another one does here")
+        must_be_served(answer, "a JOIN over IPv6 of a room created over IPv4")
+        carol = other.peer(Membership(alice.member.room, "charles", answer.token or b"", False))
+        for _ in range(5):
+            other.register(carol)
+            mark = nonce()
+            bench.say(alice, mark)
+            if other.hear(carol, mark, bench.waits.answer / 5):
+                break
+        else:
+            raise Mismatch("a member over IPv6 to hear one over IPv4", f"nothing in {bench.waits.answer:.1f} s")
+        mark = nonce()
+        other.say(carol, mark)
+        bench.must_hear(bob, mark, "a message of a member over IPv6")
+    except TargetLost:
+        unsupported("needs a server that listens on IPv6 too")
+    finally:
+        other.close()
+
+
+@clause("TCRP-4.3a")
+@for_all(
+    cases=[{"moves": ["empty"]}, {"moves": ["chat"]}, {"moves": ["empty", "chat", "empty"]}],
+    moves=st.lists(st.sampled_from(["empty", "chat"]), min_size=1, max_size=4),
+    scale=0.5,
+)
+def test_a_member_is_where_its_latest_datagram_came_from(bench: Bench, moves: list[str]) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    bob.kept = False
+    left = []
+    for how in moves:
+        left.append(bench.move(bob))
+        arrive(bench, alice, bob, how)
+    mark = nonce()
+    bench.say(alice, mark)
+    bench.must_hear(bob, mark, f"a message, at the port from which it last sent ({' then '.join(moves)})")
+    bench.fence(alice, bob, after="a move")
+    for old in left:
+        bench.must_not_hear(old, mark, "a message at a port that it has left")
+
+
+@clause("TCRP-4.3a")
+def test_no_invalid_datagram_moves_a_member(bench: Bench) -> None:
+    here, _ = bench.common()
+    alice, bob = here[0], here[1]
+    token = bob.member.token
+    elsewhere = bench.peer()
+    for data in (
+        bench.chat_datagram(bench.peer(bob.member._replace(token=token[:-1])), b"x"),
+        bench.chat_datagram(bench.peer(bob.member._replace(room=fresh())), b"x"),
+        bench.chat_datagram(bob, b"x" * 10)[: OVERHEAD + len(bob.member.room.encode()) + 2],
+        bench.chat_datagram(bob, b"x" * 10) + b"x" * MAX_UP_SIZE,
+        b"\xff" + bob.member.room.encode(),
+        b"",
+    ):
+        with bench.unkept():
+            bench.send(elsewhere, data)
+            for _ in range(2):  # bob has not spoken since
+                bench.fence_by(alice, bob, after="an invalid datagram about bob from elsewhere", data=data)
+        if elsewhere.inbox:
+            raise Mismatch(
+                "nothing to go where an invalid datagram came from", shown(elsewhere.inbox[0].data), data=data
+            )
+
+
+@clause("TCRP-4.3b")
+def test_a_member_that_has_sent_no_datagram_receives_nothing(bench: Bench) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    carol = bench.join_at_same_port(alice.member.room, "charles")
+    mark = nonce()
+    bench.say(alice, mark)
+    bench.fence(alice, bob, after="a message to a room with a member that never sent")
+    bench.pump(0.0)
+    if carol.inbox:
+        raise Mismatch("nothing to a member that has sent no datagram", shown(carol.inbox[0].data))
+    bench.settle(alice, bob, carol)
+    bench.must_not_hear(carol, mark, "what was said before it registered")

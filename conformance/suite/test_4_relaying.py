@@ -1,0 +1,259 @@
+"""Section 4, continued: who hears what, and how it looks. Many tests share two rooms and change nothing."""
+
+from hypothesis import strategies as st
+
+from conformance import strategies
+from conformance.bench import Bench, fresh, nonce
+from conformance.examples import for_all
+from conformance.findings import Mismatch, shown, unsupported
+from conformance.marks import clause, needs_chat
+from conformance.peers import Peer
+from conformance.suite.steps import OVERHEAD, arrive
+from tcrp import MAX_DOWN_SIZE, MAX_UP_SIZE, DownKind, Membership
+from tcrp.constants import SEPARATOR, NoticeKind
+
+pytestmark = needs_chat
+
+LONG_USER = "u" * 255
+
+
+@clause("TCRP-4.4a")
+def test_an_empty_message_registers_the_address(bench: Bench) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    carol = bench.join(alice.member.room, "charles")
+    arrive(bench, alice, carol, "empty")
+    bench.fence(alice, bob, after="carol's registration")
+
+
+@clause("TCRP-4.4b")
+def test_an_empty_message_is_not_relayed(bench: Bench) -> None:
+    here, _ = bench.common()
+    since = [len(peer.inbox) for peer in here]
+    for peer in here:
+        bench.register(peer)
+    bench.fence(*here, after="empty messages")
+    for peer, seen in zip(here, since, strict=True):
+        for stray in bench.strays(peer, seen):
+            raise Mismatch(
+                "nothing to be relayed for an empty message", f"{peer} got {shown(stray.data)}", data=stray.data
+            )
+
+
+@clause("TCRP-4.5a")
+def test_a_message_reaches_every_other_registered_member(bench: Bench) -> None:
+    host = bench.stay(bench.create(user="alicia"))
+    room = host.member.room
+    members = [host, bench.stay(bench.join(room, "bob"))]
+    bench.join(room, "silent")  # never registers, and is in nobody's way
+    guests = ("charles", "dagmar", "twin", "twin", "eve", "friedrich")
+    members += [bench.stay(bench.join(room, user)) for user in guests]
+    bench.settle(*members)
+    for speaker in members:
+        mark = nonce()
+        bench.say(speaker, mark)
+        for listener in members:
+            if listener is not speaker:
+                bench.must_hear(listener, mark, f"a message of {speaker}, both of eight registered members of a room")
+
+
+@clause("TCRP-4.5b")
+def test_a_message_reaches_nobody_of_another_room(bench: Bench) -> None:
+    stem = fresh()
+    rooms = [
+        bench.room("alicia", "bob", room=stem + "a"),
+        bench.room("alicia", "bob", room=stem + "ab"),
+        bench.room("alicia", "bob", room=stem + "A"),
+        bench.room("alicia", "bob", room="x" + stem + "a"),
+    ]
+    stranger = bench.peer(Membership(fresh(), "stranger", b"no token of anybody", False))
+    bench.register(stranger)
+    bench.say(stranger, b"who is there?")
+    for members in rooms:
+        for speaker in members:
+            mark = nonce()
+            bench.say(speaker, mark)
+            for others in rooms:
+                bench.fence(*others, after="a message in another room")
+                for peer in others if others is not members else ():
+                    bench.must_not_hear(peer, mark, "a message of another room")
+    if stranger.inbox:
+        raise Mismatch("nothing to somebody who is in no room", shown(stranger.inbox[0].data))
+
+
+@clause("TCRP-4.5c")
+@for_all(rest=strategies.messages(50), again=st.integers(0, 3), scale=2.0)
+def test_a_message_arrives_once(bench: Bench, rest: bytes, again: int) -> None:
+    here, _ = bench.common()
+    alice, *others = here
+    for _ in range(again):  # whoever registers several times is still one member
+        for peer in others:
+            bench.register(peer)
+    mark = nonce()
+    bench.say(alice, mark + rest)
+    bench.fence(*here, after="a message")
+    for peer in others:
+        if (times := bench.count(peer, mark)) > 1:
+            raise Mismatch(f"{peer} to receive a message once", f"{times} times")
+
+
+@clause("TCRP-4.5d")
+def test_the_sender_gets_no_copy(bench: Bench) -> None:
+    here, _ = bench.common()
+    for speaker in here:
+        mark = nonce()
+        bench.say(speaker, mark)
+        bench.fence(*here, after="a message")
+        bench.must_not_hear(speaker, mark, "its own message")
+    alice, bob = bench.room("alicia", "alicia")
+    bench.move(bob)
+    arrive(bench, alice, bob, "chat")
+    mark = nonce()
+    bench.say(bob, mark)
+    bench.must_hear(alice, mark, "a message of the other alice")
+    bench.fence(alice, bob, after="a message from a new port")
+    bench.must_not_hear(bob, mark, "its own message, from a new port")
+
+
+@clause("TCRP-4.6a")
+@for_all(
+    cases=[{"user": user} for user in ("太郎", "a: b", " e\u0301 ", "\u0085")],
+    user=strategies.users(),
+    scale=0.3,
+)
+def test_a_relayed_message_is_user_name_colon_space_message(bench: Bench, user: str) -> None:
+    alice, bob = bench.room("listener", user)
+    mark = nonce()
+    bench.say(bob, mark)
+    heard = bench.must_hear(alice, mark, f"a message of {user!r}")
+    right = user.encode() + SEPARATOR + mark
+    if heard.data != right:
+        raise Mismatch(f"the datagram {right!r}", repr(heard.data), data=heard.data)
+
+
+_TELLING = [
+    b"\n", b" ", b"\0", b"\x04", b"\x05", b"\r\n", b": ", b"exit", b'{"a":1}', "部屋e\u0301\u212b\U0001f600".encode(),
+    b"\xff\xfe", b"\xc3", b"<b>&amp;%s", b"x" * 1500, b"x" * 3500, "部".encode() * 1100,
+]  # fmt: skip
+
+
+@clause("TCRP-4.6b")
+@for_all(
+    cases=[{"rest": rest, "first": first} for rest in _TELLING for first in (True, False)],
+    rest=strategies.messages(),
+    first=st.booleans(),
+    scale=8.0,
+)
+def test_the_bytes_of_a_message_are_relayed_unchanged(bench: Bench, rest: bytes, first: bool) -> None:
+    here, _ = bench.common()
+    alice, bob, _ = here
+    mark = nonce()
+    message = rest + mark if first else mark + rest
+    bench.say(alice, message)
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        bench.fence(*here, after="a message that is not UTF-8")  # it may be dropped, but not changed
+        heard = bench.heard(bob, mark)
+    else:
+        heard = bench.must_hear(bob, mark, f"the message {shown(message)}", data=message)
+    if heard is not None and not heard.data.endswith(message):
+        raise Mismatch(f"the message {shown(message)} unchanged", shown(heard.data, 96), data=message)
+
+
+def _only_expected(bench: Bench, peer: Peer, since: int) -> None:
+    for datagram in bench.strays(peer, since):
+        raise Mismatch("no datagram but messages, notices and information", shown(datagram.data), data=datagram.data)
+    for datagram in peer.inbox[since:]:
+        if datagram.down is not None and datagram.down.kind is DownKind.UNKNOWN:
+            raise Mismatch(
+                "no datagram but messages, notices and information", shown(datagram.data), data=datagram.data
+            )
+
+
+@clause("TCRP-4.6c")
+def test_a_member_is_sent_nothing_but_chat_notices_and_information(bench: Bench) -> None:
+    here, _ = bench.common()
+    since = [len(peer.inbox) for peer in here]
+    for peer in here:
+        bench.register(peer)
+        bench.say(peer, nonce())
+    bench.fence(*here, after="ordinary talk")
+    for peer, seen in zip(here, since, strict=True):
+        _only_expected(bench, peer, seen)
+    alice, bob = bench.room("alicia", "bob")
+    carol = bench.join(alice.member.room, "charles")
+    bench.settle(alice, carol)
+    bench.fence(alice, bob, carol, after="somebody joined")
+    bench.leave(carol)
+    bench.fence(alice, bob, after="somebody left")
+    for peer in (alice, bob):
+        _only_expected(bench, peer, 0)
+
+
+@clause("TCRP-4.6d")
+def test_every_datagram_comes_from_the_chat_port(bench: Bench) -> None:
+    here, there = bench.common()
+    bench.fence(*here)
+    bench.fence(*there)
+    for peer in (*here, *there):
+        for datagram in peer.inbox:
+            if datagram.source[:2] != bench.udp_address[:2]:
+                raise Mismatch(
+                    f"datagrams from {bench.udp_address[0]} port {bench.udp_address[1]}",
+                    f"one from {datagram.source[0]} port {datagram.source[1]}",
+                    data=datagram.data,
+                )
+
+
+def _with_long_name(bench: Bench) -> tuple[Peer, Peer, int]:
+    """A listener, a speaker with the longest name, and the longest message that the speaker can send at all."""
+    listener, speaker = bench.room("listener", LONG_USER)
+    member = speaker.member
+    return listener, speaker, MAX_UP_SIZE - OVERHEAD - len(member.room.encode()) - len(member.token)
+
+
+@clause("TCRP-4.6e")
+def test_a_message_that_fits_4094_bytes_with_its_name_is_relayed_whole(bench: Bench) -> None:
+    listener, speaker, sendable = _with_long_name(bench)
+    for short in (0, 1, 50):
+        mark = nonce()
+        size = min(sendable, MAX_DOWN_SIZE - len(LONG_USER) - len(SEPARATOR)) - short
+        message = mark + b"x" * (size - len(mark) - 1) + b"."
+        bench.say(speaker, message)
+        heard = bench.must_hear(listener, mark, f"a message of {size} bytes")
+        if not heard.data.endswith(message):
+            raise Mismatch(
+                f"all {size} bytes of the message", f"a datagram of {len(heard.data)} bytes", data=heard.data
+            )
+
+
+def _too_long(bench: Bench) -> tuple[Peer, Peer, list[int]]:
+    """A listener, a speaker, and sizes of messages that can be sent but do not fit with the speaker's name."""
+    listener, speaker, sendable = _with_long_name(bench)
+    fits = MAX_DOWN_SIZE - len(LONG_USER) - len(SEPARATOR)
+    sizes = [size for size in (fits + 1, sendable) if fits < size <= sendable]
+    if not sizes:
+        unsupported(f"tokens of {len(speaker.member.token)} bytes leave no room for a message that is too long")
+    return listener, speaker, sizes
+
+
+@clause("TCRP-4.7a")
+def test_a_message_that_would_not_fit_is_not_relayed(bench: Bench) -> None:
+    listener, speaker, sizes = _too_long(bench)
+    for size in sizes:
+        mark = nonce()
+        bench.say(speaker, mark + b"x" * (size - len(mark)))
+        bench.fence(listener, speaker, after=f"a message of {size} bytes")
+        for peer in (listener, speaker):
+            bench.must_not_hear(peer, mark, f"a message whose datagram would have {size + 257} bytes")
+
+
+@clause("TCRP-4.7b")
+def test_the_sender_of_a_message_that_would_not_fit_is_told(bench: Bench) -> None:
+    listener, speaker, sizes = _too_long(bench)
+    since = len(speaker.inbox)
+    mark = nonce()
+    bench.say(speaker, mark + b"x" * (sizes[-1] - len(mark)))
+    bench.fence(listener, speaker, after="a message that would not fit")
+    if not any(d.data[:1] == bytes([NoticeKind.INFORMATION]) for d in speaker.inbox[since:]):
+        raise Mismatch("an information datagram (0x05) to the sender", "none")

@@ -1,0 +1,216 @@
+"""The idle clauses, judged together in one scene, once, when `--idle-timeout` says the server's idle time T.
+
+Several rooms live through the same 2 T + 1 seconds: who is silent, who only registers, who never sent a datagram, who
+speaks in time, whose host is silent. Each test then looks at its part of what was seen.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from conformance.bench import Bench, fresh, nonce
+from conformance.findings import Mismatch, unsupported
+from conformance.marks import clause, needs_chat
+from conformance.peers import Peer
+from tcrp import Create, Join, Membership, Status
+
+pytestmark = needs_chat
+
+SLACK = 0.5
+"""Seconds granted beyond 2 T + 1 for a loaded machine; what is too early is granted none but the clock's grain."""
+GRAIN = 0.02
+
+
+@dataclass
+class Scene:
+    """What was seen. A time is in seconds since the member's last datagram was sent; None: it never happened."""
+
+    problem: Mismatch | None = None
+    guest_notice: float | None = None
+    guest_notices: int = 0
+    guest_removed: bool = False
+    guest_revived: bool = False
+    silent_served: bool = False
+    late_starter_served: bool = False
+    late_speaker_served: bool = False
+    kept_by_empties: bool = False
+    kept_by_chat: bool = False
+    host_notice: float | None = None
+    orphan_notice: float | None = None
+    orphan_room_gone: bool = False
+    orphan_name_free: bool = False
+    back_without_password: str = ""
+    back_with_password: str = ""
+    bystander_notices: list[str] = field(default_factory=list)
+
+
+_scenes: dict[int, Scene] = {}
+
+
+@pytest.fixture
+def scene(bench: Bench) -> Scene:
+    """The scene, played at the first need."""
+    if bench.idle_timeout is None:
+        unsupported("needs --idle-timeout, the server's idle time")
+    if id(bench) not in _scenes:
+        played = Scene()
+        try:
+            _play(bench, bench.idle_timeout, played)
+        except Mismatch as mismatch:
+            played.problem = mismatch
+        _scenes[id(bench)] = played
+    seen = _scenes[id(bench)]
+    if seen.problem is not None:
+        raise seen.problem
+    return seen
+
+
+def _play(bench: Bench, idle: float, seen: Scene) -> None:
+    room, password = fresh(), "secret"
+    end = 2 * idle + 1 + SLACK + bench.waits.round_trip
+    host, guest, talker, quiet, early = bench.room(
+        "host", "guest", "talker", "quiet", "early", room=room, password=password
+    )
+    silent = bench.join(room, "silent", password)
+    starter = bench.join(room, "starter", password)
+    orphan_host, orphan = bench.room("orphan-host", "orphan")
+    began = time.monotonic()
+    for peer in (guest, orphan_host, early, talker):
+        bench.register(peer)
+        peer.kept = False
+    guest_last, orphan_last = guest.sent_at or began, orphan_host.sent_at or began
+    talker.kept, host.kept, quiet.kept, orphan.kept = False, True, True, True
+    spoken = 0
+    late_mark, start_mark = nonce(), nonce()
+    while (now := time.monotonic()) - began < end:
+        passed = now - began
+        if passed > spoken * idle / 2:
+            spoken += 1
+            bench.say(talker, nonce())
+        if passed > 0.7 * idle and early.sent_at and early.sent_at - began < 0.5 * idle:
+            bench.say(early, late_mark)
+            bench.say(starter, start_mark)
+        bench.pump(min(0.05, idle / 10))
+        if seen.guest_notice is None and (found := bench.notices(guest)):
+            seen.guest_notice = found[0].at - guest_last
+        if seen.host_notice is None and (found := bench.notices(orphan_host)):
+            seen.host_notice = found[0].at - orphan_last
+        if seen.orphan_notice is None and (found := bench.notices(orphan)):
+            seen.orphan_notice = found[0].at - orphan_last
+    seen.late_speaker_served = bench.heard(host, late_mark) is not None
+    seen.late_starter_served = bench.heard(host, start_mark) is not None
+    for name, peer in (("a host that stayed", host), ("a member that kept alive", quiet)):
+        if bench.notices(peer):
+            seen.bystander_notices.append(name)
+    _look_around(bench, seen, host, guest, talker, quiet, silent)
+    _look_at_the_orphans(bench, seen, orphan_host)
+    answer = bench.ask(Join(room, "guest"))
+    seen.back_without_password = "" if answer.status == Status.WRONG_PASSWORD else str(answer)
+    answer = bench.ask(Join(room, "guest", password))
+    seen.back_with_password = "" if answer.token is not None else str(answer)
+    if answer.token is not None:
+        guest.membership = Membership(room, "guest", answer.token, False)
+        bench.settle(host, guest)
+
+
+def _look_around(bench: Bench, seen: Scene, host: Peer, guest: Peer, talker: Peer, quiet: Peer, silent: Peer) -> None:
+    """Who is still a member, now that the time is over?"""
+    said = nonce()
+    bench.say(host, said)
+    seen.kept_by_empties = bench.hear(quiet, said) is not None
+    seen.kept_by_chat = bench.hear(talker, said) is not None
+    void = {guest: nonce(), silent: nonce()}
+    for peer, mark in void.items():
+        bench.say(peer, mark)
+    for witness in (quiet, talker):
+        mark = nonce()
+        bench.say(witness, mark)
+        bench.hear(host, mark)
+    seen.guest_removed = bench.heard(guest, said) is None
+    seen.guest_revived = bench.heard(host, void[guest]) is not None
+    seen.silent_served = bench.heard(host, void[silent]) is not None
+    seen.guest_notices = len(bench.notices(guest))
+
+
+def _look_at_the_orphans(bench: Bench, seen: Scene, host: Peer) -> None:
+    room = host.member.room
+    seen.orphan_room_gone = bench.ask(Join(room, "x")).status == Status.ROOM_NOT_FOUND
+    seen.orphan_name_free = bench.ask(Create(room, "x")).token is not None
+
+
+def _bound(bench: Bench) -> tuple[float, float]:
+    idle = bench.idle_timeout or 0.0
+    return idle, 2 * idle + 1
+
+
+def _in_time(bench: Bench, who: str, at: float | None) -> None:
+    earliest, latest = _bound(bench)
+    if at is None or at > latest + SLACK + bench.waits.round_trip:
+        raise Mismatch(f"{who} within {latest:g} s", "never" if at is None else f"after {at:.2f} s")
+    if at < earliest - GRAIN:
+        raise Mismatch(f"{who} not before {earliest:g} s", f"after {at:.2f} s")
+
+
+@clause("TCRP-4.4c")
+def test_empty_messages_keep_a_member(bench: Bench, scene: Scene) -> None:
+    if not scene.kept_by_empties:
+        raise Mismatch("a member that sends empty messages to stay", "it was removed")
+
+
+@clause("TCRP-5.3a")
+def test_an_idle_member_is_removed_in_time(bench: Bench, scene: Scene) -> None:
+    latest = _bound(bench)[1]
+    if not scene.guest_removed:
+        raise Mismatch(f"a silent member to be removed within {latest:g} s", "it is still a member")
+    if scene.silent_served and not scene.guest_revived:
+        raise Mismatch(f"a member that never sent a datagram to be removed within {latest:g} s", "it is still a member")
+
+
+@clause("TCRP-5.3b")
+def test_no_member_is_removed_before_its_time(bench: Bench, scene: Scene) -> None:
+    idle = _bound(bench)[0]
+    if scene.guest_notice is not None and scene.guest_notice < idle - GRAIN:
+        raise Mismatch(f"a silent member to stay for {idle:g} s", f"it was removed after {scene.guest_notice:.2f} s")
+    if not scene.late_speaker_served:
+        raise Mismatch(f"a member silent for {0.7 * idle:g} s to be heard", "it was not")
+    if not scene.late_starter_served:
+        raise Mismatch(f"a member whose first datagram comes {0.7 * idle:g} s after COMPLETE to be heard", "it was not")
+    if not scene.kept_by_chat:
+        raise Mismatch("a member that talks to stay", "it was removed")
+
+
+@clause("TCRP-5.3c")
+def test_an_idle_member_gets_a_disconnect_notice(bench: Bench, scene: Scene) -> None:
+    if scene.guest_removed or scene.guest_notice is not None:
+        _in_time(bench, "a disconnect notice to a silent member", scene.guest_notice)
+    else:
+        unsupported("the silent member was not removed: TCRP-5.3a")
+
+
+@clause("TCRP-5.4b")
+def test_the_notice_of_an_idle_member_goes_to_nobody_else(bench: Bench, scene: Scene) -> None:
+    if scene.bystander_notices:
+        raise Mismatch("no notice to members that are not idle", f"one to {scene.bystander_notices[0]}")
+    if scene.guest_notices > 1:
+        raise Mismatch("one notice to a member that was idle", f"{scene.guest_notices}")
+
+
+@clause("TCRP-5.3d")
+def test_an_idle_host_is_a_host_that_left(bench: Bench, scene: Scene) -> None:
+    _in_time(bench, "a disconnect notice to the guest of a silent host", scene.orphan_notice)
+    _in_time(bench, "a disconnect notice to the silent host", scene.host_notice)
+    if not scene.orphan_room_gone:
+        raise Mismatch("the room of a silent host to be gone", "it can still be joined")
+    if not scene.orphan_name_free:
+        raise Mismatch("the name of a silent host's room to be free", "a CREATE is refused")
+
+
+@clause("TCRP-5.3e")
+def test_an_idle_member_comes_back_by_joining_password_included(bench: Bench, scene: Scene) -> None:
+    if scene.guest_removed and scene.guest_revived:
+        raise Mismatch("the token of a member that was idle to be void", "with it, the member is back")
+    if scene.back_without_password:
+        raise Mismatch("a JOIN without the password to get status 3", scene.back_without_password)
+    if scene.back_with_password:
+        raise Mismatch("a JOIN with the password to be served", scene.back_with_password)

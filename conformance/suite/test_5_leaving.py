@@ -1,0 +1,288 @@
+"""Section 5: leaving, but for the idle clauses, which are judged together in a module of their own."""
+
+import time
+
+from conformance.bench import Bench, nonce
+from conformance.findings import Mismatch, shown, unsupported
+from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
+from conformance.peers import Datagram, Peer
+from tcrp import Create, Join, LocalProtocolError, Membership, Status
+from tcrp.constants import NoticeKind
+
+pytestmark = needs_chat
+
+FAILURES = 12
+"""Messages to a member whose port is closed: several delivery failures in a row, by anybody's count."""
+
+
+def _bob_left(bench: Bench) -> tuple[Peer, Peer, Peer]:
+    alice, bob, carol = bench.room("alicia", "bob", "charles")
+    bench.leave(bob)
+    bench.fence(alice, carol, after="bob has left")
+    return alice, bob, carol
+
+
+@clause("TCRP-5.1a")
+def test_whoever_leaves_receives_no_more_chat(bench: Bench) -> None:
+    alice, bob, carol = _bob_left(bench)
+    for speaker in (alice, carol):
+        mark = nonce()
+        bench.say(speaker, mark)
+        bench.fence(alice, carol, after="bob has left")
+        bench.pump(0.0)
+        bench.must_not_hear(bob, mark, "a message after he has left")
+
+
+@clause("TCRP-5.1b")
+def test_the_token_of_whoever_left_is_void_at_once(bench: Bench) -> None:
+    alice, bob, carol = _bob_left(bench)
+    mark, later = nonce(), nonce()
+    bench.register(bob)
+    bench.say(bob, mark)
+    bench.fence(alice, carol, after="a message with the token of one who left")
+    for peer in (alice, carol):
+        bench.must_not_hear(peer, mark, "a message with the token of one who left")
+    bench.say(alice, later)
+    bench.fence(alice, carol, after="a registration with the token of one who left")
+    bench.pump(0.0)
+    bench.must_not_hear(bob, later, "a message after registering with his void token")
+
+
+@clause("TCRP-5.1c")
+def test_leaving_is_not_relayed_as_chat(bench: Bench) -> None:
+    alice, bob, carol = bench.room("alicia", "bob", "charles")
+    since = [len(alice.inbox), len(carol.inbox)]
+    bench.leave(bob)
+    bench.fence(alice, carol, after="bob has left")
+    for peer, seen in zip((alice, carol), since, strict=True):
+        for stray in bench.strays(peer, seen):
+            if stray.data[:1] != bytes([NoticeKind.DISCONNECT]):  # that would be a finding of 5.4b
+                raise Mismatch("nothing to be relayed for a leave message", f"{peer} got {shown(stray.data)}")
+
+
+@clause("TCRP-5.1d")
+def test_what_is_not_exactly_exit_is_chat(bench: Bench) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    for message in (
+        b"exit\n", b"exit\r\n", b"EXIT", b"Exit", b" exit", b"exit ", b"exit\0", b"exit now", b"exi", b"exitexit",
+        b"/exit", b"quit", b"exit: bye", "\uff45xit".encode(),
+    ):  # fmt: skip
+        since = len(alice.inbox)
+        try:
+            bench.say(bob, message)
+        except LocalProtocolError:
+            continue  # it means something else in this dialect
+        deadline = time.monotonic() + bench.waits.answer
+        while not any(_holds(datagram, message) for datagram in alice.inbox[since:]):
+            bench.pump(deadline - time.monotonic())
+            if time.monotonic() > deadline:
+                raise Mismatch(f"the message {message!r} to be relayed as chat", "it was not", data=message)
+        mark = nonce()
+        bench.say(bob, mark)
+        bench.must_hear(alice, mark, f"a message of bob, who said {message!r} before", data=message)
+
+
+def _holds(datagram: Datagram, message: bytes) -> bool:
+    return message.strip(b" \r\n\0") in datagram.data
+
+
+@clause("TCRP-5.2a")
+def test_when_the_host_leaves_every_other_member_gets_a_disconnect_notice(bench: Bench) -> None:
+    host, *guests = bench.room("alicia", "bob", "charles", "dagmar")
+    since = [len(guest.inbox) for guest in guests]
+    bench.leave(host)
+    for guest, seen in zip(guests, since, strict=True):
+        if bench.await_notice(guest, seen) is None:
+            got = [shown(datagram.data) for datagram in bench.strays(guest, seen)]
+            raise Mismatch(
+                f"{guest} to get a disconnect notice (0x04) when the host has left",
+                got[0] if got else f"nothing in {bench.waits.answer:.1f} s",
+            )
+
+
+def _closed_by_its_host(bench: Bench, *guests: str, password: str | None = None) -> list[Peer]:
+    """A room that its host has left, and is known to have left: its name can be had again."""
+    members = bench.room("alicia", *guests, password=password)
+    bench.leave(members[0])
+    for _ in range(30):
+        answer = bench.ask(Join(members[0].member.room, "zoe", password))
+        if answer.status == Status.ROOM_NOT_FOUND:
+            return members
+        bench.waits.pause()
+    raise Mismatch("a room whose host has left to be gone", f"a JOIN gets {answer}")
+
+
+@clause("TCRP-5.2b")
+def test_when_the_host_leaves_all_tokens_of_the_room_are_void(bench: Bench) -> None:
+    members = _closed_by_its_host(bench, "bob", "charles")
+    carol_before = members[2].member
+    bob, carol = members[1:]
+    mark = nonce()
+    bench.say(bob, mark)  # to whom would it go?
+    bench.register(carol)
+    bench.say(bob, mark)
+    _rejoined(bench, carol)
+    bench.must_not_hear(carol, mark, "a message of another member of the closed room")
+    carol.membership = carol_before
+    new_host, guest = bench.room("newhost", "newguest", room=members[0].member.room)
+    for old in members:
+        mark, later = nonce(), nonce()
+        bench.say(old, mark)
+        bench.say(new_host, later)
+        bench.fence(new_host, guest, after="a message with a token of the closed room")
+        for peer in (new_host, guest):
+            bench.must_not_hear(peer, mark, f"a message with {old}'s token of the room that was closed")
+        bench.pump(0.0)
+        bench.must_not_hear(old, later, "a message of the new room of that name")
+
+
+@clause("TCRP-5.2c")
+def test_when_the_host_leaves_the_name_of_the_room_is_free(bench: Bench) -> None:
+    for guests, password in (((), None), (("bob",), "secret")):
+        members = _closed_after(bench, guests, password)
+        room = members[0].member.room
+        must_be_served(bench.ask(Create(room, "mallory")), "a CREATE of a room whose host has left")
+        must_be_served(bench.ask(Join(room, "bob")), "a JOIN of the new room of that name")
+
+
+def _closed_after(bench: Bench, guests: tuple[str, ...], password: str | None) -> list[Peer]:
+    if guests:
+        return _closed_by_its_host(bench, *guests, password=password)
+    host = bench.create(password=password)
+    bench.leave(host)  # it has not even registered
+    for _ in range(30):
+        answer = bench.ask(Join(host.member.room, "zoe"))
+        if answer.status == Status.ROOM_NOT_FOUND:
+            return [host]
+        bench.waits.pause()
+    raise Mismatch("a room to be gone whose host left with its first datagram", f"a JOIN gets {answer}")
+
+
+@clause("TCRP-5.4a")
+def test_a_disconnect_notice_is_0x04_and_utf8(bench: Bench) -> None:
+    host, guest = bench.room("alicia", "bob")
+    since = len(guest.inbox)
+    bench.leave(host)
+    notice = bench.await_notice(guest, since)
+    if notice is None:
+        got = bench.strays(guest, since)
+        raise Mismatch(
+            "a datagram that begins with 0x04 when the room is closed",
+            shown(got[0].data) if got else f"nothing in {bench.waits.answer:.1f} s",
+            data=got[0].data if got else None,
+        )
+    try:
+        notice.data[1:].decode()
+    except UnicodeDecodeError as error:
+        raise Mismatch("UTF-8 after the byte 0x04", str(error), data=notice.data) from None
+
+
+@clause("TCRP-5.4b")
+def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected(bench: Bench) -> None:
+    here, there = bench.common()
+    marks = [len(peer.inbox) for peer in (*here, *there)]
+    host, bob, carol, dave = bench.room("alicia", "bob", "charles", "dagmar")
+    silent = bench.join_at_same_port(host.member.room, "eve")
+    since = len(bob.inbox)
+    bench.leave(bob)
+    bench.fence(host, carol, dave, after="a guest has left")
+    for peer in (host, carol, dave):
+        if bench.notices(peer):
+            raise Mismatch("nobody to be disconnected because a guest has left", f"{peer} got a notice")
+    bench.leave(host)
+    for peer in (carol, dave):
+        bench.await_notice(peer, 0)
+    for peer in (carol, dave, bob, silent):
+        _rejoined(bench, peer)
+    for peer in (carol, dave):
+        if (times := len(bench.notices(peer))) > 1:
+            raise Mismatch(f"one disconnect notice to {peer}", f"{times}")
+    if len(bench.notices(bob, since)) > 1:
+        raise Mismatch("no notice to bob for the room that he had left before", f"{len(bench.notices(bob, since))}")
+    if bench.notices(silent):
+        raise Mismatch("no notice to a member that has sent no datagram", "it got one")
+    bench.fence(*here, after="another room has been closed")
+    bench.fence(*there, after="another room has been closed")
+    for peer, seen in zip((*here, *there), marks, strict=True):
+        if bench.notices(peer, seen):
+            raise Mismatch("no notice to members of other rooms", f"{peer} got one")
+
+
+def _rejoined(bench: Bench, peer: Peer) -> None:
+    """A fence for whoever has no room: in a new one, on the same socket."""
+    host = bench.create()
+    answer = bench.ask(Join(host.member.room, "again"))
+    if answer.token is None:
+        raise Mismatch("a JOIN to be served after a room was closed", str(answer))
+    peer.membership = Membership(host.member.room, "again", answer.token, False)
+    bench.settle(host, peer)
+    bench.fence(host, peer)
+    peer.kept = False
+
+
+@clause("TCRP-5.5")
+def test_information_datagrams_are_0x05_and_utf8(bench: Bench) -> None:
+    alice, bob, carol = _bob_left(bench)
+    texts = []
+    for peer in (alice, bob, carol):
+        for datagram in peer.inbox:
+            if datagram.data[:1] == bytes([NoticeKind.INFORMATION]):
+                try:
+                    texts.append(datagram.data[1:].decode())
+                except UnicodeDecodeError as error:
+                    raise Mismatch("UTF-8 after the byte 0x05", str(error), data=datagram.data) from None
+    bench.notes.append(f"sends them, such as {texts[0]!r}" if texts else "sends none when members come and go")
+
+
+@clause("TCRP-5.6")
+def test_a_member_whose_port_is_closed_is_removed(bench: Bench) -> None:
+    if not bench.target.endpoint.host.startswith(("127.", "::1")):
+        unsupported("delivery failures are seen on loopback only")
+    alice, bob, carol = bench.room("alicia", "bob", "charles")
+    port = bob.port
+    bob.close()
+    bench.remove(bob)
+    for _ in range(FAILURES):
+        bench.fence_by(carol, alice, after="a member's port has been closed")
+    again = bench.peer(bob.member, port=port)
+    mark = nonce()
+    bench.say(again, mark)
+    bench.fence(alice, carol, after="a member's port has been closed")
+    if bench.heard(alice, mark):
+        raise Mismatch(f"bob to be removed after {2 * FAILURES} messages found his port closed", "he is still a member")
+
+
+@late
+@clause("TCRP-5.7")
+def test_a_server_that_stops_closes_every_room_first(bench: Bench) -> None:
+    if not bench.target.owned:
+        unsupported("needs --exec: a server that somebody else runs is not stopped")
+    members = bench.room("alicia", "bob") + bench.room("charles", "dagmar")
+    bench.drop_common()
+    since = [len(peer.inbox) for peer in members]
+    bench.target.terminate()
+    told = [bench.await_notice(peer, seen) is not None for peer, seen in zip(members, since, strict=True)]
+    bench.target.restart()
+    bench.forget()
+    if not all(told):
+        missing = [str(peer) for peer, one in zip(members, told, strict=True) if not one]
+        raise Mismatch(
+            "every member, hosts too, to get a disconnect notice when the server gets SIGTERM",
+            f"none to {', '.join(missing)}",
+        )
+
+
+@clause("TCRP-5.3e")
+def test_to_come_back_one_joins_again_password_included(bench: Bench) -> None:
+    """Here for whoever left; whoever was idle comes back the same way, see the idle clauses."""
+    alice, bob, carol = bench.room("alicia", "bob", "charles", password="secret")
+    bench.leave(bob)
+    bench.fence(alice, carol, after="bob has left")
+    for wrong in (None, "Secret"):
+        must_have_status(
+            bench.ask(Join(alice.member.room, "bob", wrong)), Status.WRONG_PASSWORD, "coming back without the password"
+        )
+    again = bench.join(alice.member.room, "bob", "secret")
+    bench.settle(alice, carol, again)
+    if again.member.token == bob.member.token:
+        raise Mismatch("a new token for a new membership", "the old one")

@@ -1,0 +1,365 @@
+"""Section 6: no bytes end or block the service of others: chat goes on in the shared rooms, a new room can be had."""
+
+import time
+
+from hypothesis import strategies as st
+
+from conformance import forge
+from conformance.bench import Bench, fresh, nonce
+from conformance.examples import for_all
+from conformance.findings import Mismatch, TargetLost
+from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
+from conformance.peers import Answer, Connection
+from tcrp import Create, Join, Membership, Status
+
+STALLED = 8
+CONNECTIONS = 16
+ROOMS = 16
+MEMBERS = 16
+REQUESTS = 50
+BURST_SECONDS = 1.04
+
+
+def _goes_on(bench: Bench, after: str, data: bytes | None = None) -> None:
+    """Chat and control are still served, whatever was sent before. `data`: the bytes of that."""
+    bench.still_serves(after, data)
+    if bench.chat_works:
+        here, _ = bench.common()
+        bench.fence(*here, after=after, data=data)
+
+
+@clause("TCRP-6.1a")
+@for_all(
+    cases=[{"keeps": [0, 0]}, {"keeps": [1, 31]}, {"keeps": [32, 40]}],
+    keeps=st.lists(st.integers(0, 60), min_size=1, max_size=3),
+    scale=0.5,
+)
+def test_an_early_close_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
+    for keep in keeps:
+        connection = bench.connect()
+        connection.send(bench.request(Create(fresh(), "alicia"))[:keep])
+        bench.drop(connection)
+    _goes_on(bench, f"connections were closed after {' and '.join(map(str, keeps))} bytes of a request")
+
+
+@clause("TCRP-6.1b")
+def test_stalled_connections_block_nobody(bench: Bench) -> None:
+    request = bench.request(Create(fresh(), "alicia"))
+    keeps = [0, 0, 1, 16, 31, 32, 40, len(request) - 1]
+    if bench.chat_works:
+        bench.common()
+    for keep in keeps[:STALLED]:
+        connection = bench.connect()
+        if keep:
+            connection.send(request[:keep])
+    served = f"a CREATE to be served within {bench.waits.prompt:.1f} s while {STALLED} connections stall"
+    for attempt in (1, 2):  # a machine may hiccup once
+        try:
+            answer = bench.ask(Create(fresh(), "bob"))
+        except TargetLost as lost:
+            raise Mismatch(served, str(lost)) from None
+        if answer.token is not None and answer.seconds <= bench.waits.prompt:
+            break
+        if attempt == 2:
+            raise Mismatch(served, f"{answer}" if answer.token is None else f"it took {answer.seconds:.1f} s")
+    if bench.chat_works:
+        bench.fence(*bench.common()[0], after=f"{STALLED} connections stall")
+
+
+@clause("TCRP-6.1b")
+def test_half_open_connections_block_nobody(bench: Bench) -> None:
+    for keep in (0, 10, 32, 36):
+        connection = bench.connect()
+        connection.send(bench.request(Create(fresh(), "alicia"))[:keep])
+        connection.half_close()
+    _goes_on(bench, "connections were half-closed before their request was whole")
+
+
+@clause("TCRP-6.1c")
+@for_all(
+    cases=[{"keeps": [0, 0]}, {"keeps": [1, 32]}, {"keeps": [36, 1000]}],
+    keeps=st.lists(st.integers(0, 120), min_size=1, max_size=3),
+    scale=0.5,
+)
+def test_a_reset_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
+    for keep in keeps:
+        connection = bench.connect()
+        connection.send(bench.request(Join(fresh(), "bob"))[:keep])  # whole, it leaves nothing behind
+        connection.reset()
+        bench.drop(connection)
+    _goes_on(bench, f"connections were reset after {' and '.join(map(str, keeps))} bytes of a request")
+
+
+@clause("TCRP-6.1d")
+@for_all(
+    cases=[{"claim": claim, "sent": 0} for claim in (1 << 29, (1 << 29) + 1, 1 << 31, 1 << 63, (1 << 232) - 1)],
+    claim=st.integers(20, 231).map(lambda bit: 1 << bit),
+    sent=st.integers(0, 2000),
+    scale=0.5,
+)
+def test_a_huge_size_ends_nobody_s_service(bench: Bench, claim: int, sent: int) -> None:
+    connection = bench.connect()
+    data = forge.frame(fresh().encode(), b"{" * sent, payload_size=claim)
+    connection.send(data)
+    _goes_on(bench, f"a claim of {claim} bytes of payload, of which {sent} came", data)
+
+
+@clause("TCRP-6.1e")
+@for_all(
+    cases=[
+        {"data": [b"\xff" * 32, b"\0" * 32, b"\0" * 64]},
+        {
+            "data": [
+                b"\xff\x01\0" + b"\0" * 28 + b"\x08" + b"\xff" * 263,
+                b"\x02\x02\0" + b"\0" * 28 + b"\x02\xc3\x28{}",
+            ]
+        },
+        {"data": [b"\x02\x02\0" + b"\0" * 28 + b"\x08r1" + b"[" * 8, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"]},
+    ],
+    data=st.lists(
+        st.one_of(
+            st.binary(max_size=300),
+            st.builds(
+                lambda room, operation, state, payload: forge.frame(room, payload, operation=operation, state=state),
+                st.binary(min_size=1, max_size=12),
+                st.sampled_from([0, *range(2, 256)]),  # no CREATE: its room would be left behind
+                st.integers(0, 3),
+                st.binary(max_size=60),
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    scale=0.5,
+)
+def test_any_bytes_on_tcp_end_nobody_s_service(bench: Bench, data: list[bytes]) -> None:
+    for sent in data:
+        connection = bench.connect()
+        connection.send(sent)
+        bench.drop(connection)
+    _goes_on(bench, f"the bytes {' and '.join(repr(sent[:24]) for sent in data)} on TCP", data[-1])
+
+
+@clause("TCRP-6.1e")
+def test_unexpected_json_ends_nobody_s_service(bench: Bench) -> None:
+    for payload in (
+        b"{}",
+        b'{"username":5}',
+        b'{"username":' + b"[" * 900,
+        b'{"x":' * 150,
+        b'{"username":"a","x":' + b"9" * 900 + b"}",
+    ):
+        room = fresh()
+        bench.ask(Create(room, "alicia"), data=forge.frame(room.encode(), payload))
+    bench.still_serves("payloads of unexpected JSON")
+
+
+@needs_chat
+@clause("TCRP-6.1f")
+@for_all(
+    cases=[
+        {"data": data, "known": known}
+        for data in (b"", b"\0", b"\x01", b"\xff", b"\0\0", b"\xff\xff", b"\x02\x02", b"\x01\x01\xff\xff",
+                     b"\x02\x01\xc3\x28x", b"\xff" * 512, b"\0" * 4096, b"x" * 9000)
+        for known in (False, True)
+    ],
+    data=st.binary(max_size=600),
+    known=st.booleans(),
+    scale=12.0,
+)  # fmt: skip
+def test_any_datagram_leaves_chat_going(bench: Bench, data: bytes, known: bool) -> None:
+    here, _ = bench.common()
+    sender = here[1] if known else bench.peer()
+    bench.send(sender, data)
+    who = "a member" if known else "a stranger"
+    bench.fence(*here, after=f"a datagram of {len(data)} bytes from {who}: {data[:16]!r}", data=data)
+
+
+@needs_chat
+@clause("TCRP-6.1f")
+@for_all(message=st.binary(min_size=1, max_size=60).filter(lambda m: m != b"exit"), scale=8.0)
+def test_any_message_leaves_chat_going(bench: Bench, message: bytes) -> None:
+    here, _ = bench.common()
+    bench.say(here[1], message)
+    bench.fence(*here, after=f"the message {message!r}", data=bench.chat_datagram(here[1], message))
+
+
+@needs_chat
+@clause("TCRP-6.1f")
+def test_any_datagram_leaves_control_going(bench: Bench) -> None:
+    stranger = bench.peer()
+    for data in (b"", b"\xff", b"\xff\xff\xff", b"\0" * 2000):
+        bench.send(stranger, data)
+    bench.still_serves("malformed datagrams")
+
+
+@needs_chat
+@clause("TCRP-6.1g")
+@for_all(token=st.binary(max_size=255), known_room=st.booleans(), scale=4.0)
+def test_forged_tokens_leave_chat_going(bench: Bench, token: bytes, known_room: bool) -> None:
+    here, _ = bench.common()
+    alice = here[0].member
+    forger = bench.peer(Membership(alice.room if known_room else fresh(), "alicia", token, False))
+    bench.register(forger)
+    bench.say(forger, b"forged")
+    forged = bench.chat_datagram(forger, b"forged")
+    bench.fence(*here, after="datagrams with a forged token", data=forged)
+
+
+@needs_chat
+@clause("TCRP-6.1g")
+def test_foreign_tokens_leave_chat_going(bench: Bench) -> None:
+    source = bench.second_address()
+    here, there = bench.common()
+    for member in (here[0], there[1]):
+        foreigner = bench.peer(member.member, source)
+        bench.register(foreigner)
+        bench.say(foreigner, b"from elsewhere")
+        bench.send(foreigner, bench.leave_datagram(foreigner))
+    for members in (here, there):
+        bench.fence(*members, after=f"datagrams with its tokens from {source}")
+
+
+@clause("TCRP-6.2a")
+def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
+    for what, payload, changes in (
+        ("a bad user name", b'{"username":"a\\u0000"}', {}),
+        ("bad JSON", b'{"username":"alicia"', {}),
+        ("a bad password", b'{"username":"alicia","password":5}', {}),
+        ("an unknown operation", b"alicia", {"operation": 9}),
+        ("a wrong state", b"alicia", {"state": 1}),
+        ("an empty payload", b"", {}),
+    ):
+        room = fresh()
+        data = forge.frame(room.encode(), payload, **changes)
+        if bench.ask(Create(room, "alicia"), data=data).token is not None:
+            continue  # it was not refused, which is a finding of another clause
+        must_have_status(
+            bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE with {what}", data
+        )
+
+
+@clause("TCRP-6.2a")
+def test_a_refused_join_leaves_no_room_behind(bench: Bench) -> None:
+    room = fresh()
+    must_have_status(bench.ask(Join(room, "bob", "secret")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
+    must_be_served(bench.ask(Create(room, "alicia")), "a CREATE of a room that somebody tried to join before")
+
+
+@clause("TCRP-6.2a")
+def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) -> None:
+    room = fresh()
+    must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
+    for password in ("other", None):
+        must_have_status(bench.ask(Create(room, "mallory", password)), Status.ROOM_EXISTS, "a second CREATE")
+    must_have_status(bench.ask(Join(room, "bob", "other")), Status.WRONG_PASSWORD, "a JOIN with the second's password")
+    must_have_status(bench.ask(Join(room, "bob")), Status.WRONG_PASSWORD, "a JOIN without a password")
+    must_be_served(bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
+
+
+@clause("TCRP-6.2b")
+@for_all(cases=[{"missing": missing} for missing in (1, 2, 30)], missing=st.integers(1, 60), scale=0.5)
+def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, missing: int) -> None:
+    want = Create(fresh(), "alicia")
+    request = bench.request(want)
+    cut = max(0, len(request) - missing)
+    connection = bench.connect()
+    connection.send(request[:cut])
+    bench.drop(connection)
+    bench.waits.pause()
+    must_have_status(
+        bench.ask(Join(want.room, "bob")), Status.ROOM_NOT_FOUND,
+        f"a JOIN of a room whose CREATE was closed {len(request) - cut} bytes too early", request[:cut],
+    )  # fmt: skip
+
+
+@clause("TCRP-6.2b")
+def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench) -> None:
+    for missing in (1, 12):
+        room = fresh()
+        data = forge.frame(room.encode(), b"alicia-alicia")[:-missing]
+        connection = bench.connect()
+        connection.send(data)
+        bench.drop(connection)
+        bench.waits.pause()
+        answer = bench.ask(Join(room, "bob"))
+        must_have_status(answer, Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE that lacked {missing} bytes", data)
+
+
+ATTEMPTS = 3
+"""A server that grants exactly the least may still be counting what is over; one that grants less always refuses."""
+
+
+@clause("TCRP-6.3a")
+def test_16_connections_at_once_are_served(bench: Bench) -> None:
+    want = Join(fresh(), "bob")
+    for attempt in range(1, ATTEMPTS + 1):
+        connections = [bench.connect() for _ in range(CONNECTIONS)]
+        answers = []
+        for connection in reversed(connections):  # the last is served while all are open
+            answers.append(bench.ask_on(connection, want))
+            bench.drop(connection)
+        if attempt < ATTEMPTS and any(answer.status != Status.ROOM_NOT_FOUND for answer in answers):
+            bench.rest()
+            continue
+        for number, answer in zip(range(CONNECTIONS, 0, -1), answers, strict=True):
+            what = f"connection {number} of {CONNECTIONS} that are open at once"
+            must_have_status(answer, Status.ROOM_NOT_FOUND, what)
+        break
+
+
+@clause("TCRP-6.3b")
+def test_16_rooms_are_served(bench: Bench) -> None:
+    bench.drop_common()
+    granted = ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
+    for number in range(1, granted + 1):
+        answer = bench.ask(Create(fresh(), "alicia"))
+        must_be_served(answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
+
+
+@needs_chat
+@clause("TCRP-6.3c")
+def test_16_members_of_a_room_are_served(bench: Bench) -> None:
+    members = bench.room(*(f"member-{number}" for number in range(1, MEMBERS + 1)))
+    for speaker in (members[0], members[-1]):
+        mark = nonce()
+        bench.say(speaker, mark)
+        for listener in members:
+            if listener is not speaker:
+                bench.must_hear(listener, mark, f"a message in a room of {MEMBERS}")
+
+
+@late
+@clause("TCRP-6.3d")
+def test_50_requests_a_second_are_served(bench: Bench) -> None:
+    want = Join(fresh(), "bob")
+    for attempt in range(1, ATTEMPTS + 1):
+        answers, took = _burst(bench, want)
+        slow = took > 1.0 + bench.waits.answer + bench.waits.round_trip * REQUESTS * 2 / CONNECTIONS
+        if attempt < ATTEMPTS and (slow or any(answer.status != Status.ROOM_NOT_FOUND for answer in answers)):
+            continue
+        for number, answer in enumerate(answers, 1):
+            must_have_status(answer, Status.ROOM_NOT_FOUND, f"request {number} of {REQUESTS} in a second")
+        if slow:
+            raise Mismatch(f"{REQUESTS} requests sent within a second to be answered soon", f"it took {took:.1f} s")
+        break
+
+
+def _burst(bench: Bench, want: Join) -> tuple[list[Answer], float]:
+    """All answers to a second's requests, and the seconds that it took to get them."""
+    bench.rest()
+    started = time.monotonic()
+    answers: list[Answer] = []
+    waiting: list[Connection] = []
+    for number in range(REQUESTS):
+        while (left := started + number * BURST_SECONDS / REQUESTS - time.monotonic()) > 0:
+            bench.pump(left)
+        waiting.append(bench.connect(paced=False))
+        waiting[-1].send(bench.request(want))
+        if len(waiting) >= CONNECTIONS // 2 or number == REQUESTS - 1:
+            for connection in waiting:
+                answers.append(bench.ask_on(connection, want, data=b""))
+                bench.drop(connection)
+            waiting = []
+    bench.pace.full()
+    return answers, time.monotonic() - started

@@ -1,0 +1,105 @@
+"""From outcomes of tests to one verdict a clause, and from verdicts to an exit code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from conformance.clauses import Clause, Level
+from conformance.findings import Outcome
+
+
+class Verdict(StrEnum):
+    """What is said of a clause."""
+
+    PASS = "pass"
+    FAIL = "fail"  # a MUST is broken
+    WEAK = "weak"  # a SHOULD is not kept
+    INFO = "info"  # a reading, not judged
+    UNSUPPORTED = "unsupported"  # could not be judged, with the reason
+    KNOWN = "known"  # broken, and listed as such
+    FLAKY = "flaky"  # broken sometimes
+    CRASH = "crash"  # the server ended
+    ERROR = "error"  # the suite's own fault
+
+
+class Exit(IntEnum):
+    """Exit codes of `tcrp-conformance`; of those that apply the first, in this order, is given."""
+
+    USAGE = 4
+    NOTHING = 5
+    UNREACHABLE = 6
+    INTERRUPTED = 2
+    SUITE_FAULT = 3
+    DIED = 7
+    FAILED = 1
+    CONFORMS = 0
+
+
+@dataclass
+class Judgement:
+    """One clause's verdict, with the outcome that decides it."""
+
+    clause: Clause
+    verdict: Verdict
+    outcome: Outcome | None
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def message(self) -> str | None:
+        return self.outcome.message if self.outcome else None
+
+
+_WORST_FIRST = ("error", "crash", "fail", "unsupported", "pass")
+
+
+def judge(clause: Clause, outcomes: Iterable[Outcome]) -> Judgement:
+    """The worst outcome decides; a test that passes outweighs one that could not judge."""
+    outcomes = list(outcomes)
+    results = {outcome.result for outcome in outcomes}
+    order = [r for r in _WORST_FIRST if r != "unsupported" or "pass" not in results]
+    result = next((r for r in order if r in results), None)
+    decisive = next((outcome for outcome in outcomes if outcome.result == result), None)
+    return Judgement(clause, _verdict(clause, result), decisive, outcomes)
+
+
+def _verdict(clause: Clause, result: str | None) -> Verdict:
+    match result, clause.level:
+        case "error", _:
+            return Verdict.ERROR
+        case "crash", _:
+            return Verdict.CRASH
+        case "fail", Level.MUST:
+            return Verdict.FAIL
+        case "fail", Level.SHOULD:
+            return Verdict.WEAK
+        case (("fail" | "pass"), Level.MAY):
+            return Verdict.INFO
+        case "pass", _:
+            return Verdict.PASS
+        case _:
+            return Verdict.UNSUPPORTED
+
+
+def exit_code(
+    judgements: Iterable[Judgement], level: Level = Level.MUST, *, interrupted: bool = False, died: bool = False
+) -> Exit:
+    """What the run as a whole says. `level`: the least binding level whose break counts as failure."""
+    judgements = list(judgements)
+    verdicts = {judgement.verdict for judgement in judgements}
+    counting = {Level.MUST: {Verdict.FAIL}, Level.SHOULD: {Verdict.FAIL, Verdict.WEAK}}
+    failing = counting.get(level, {Verdict.FAIL, Verdict.WEAK})
+    broken_may = level is Level.MAY and any(
+        judgement.verdict is Verdict.INFO and judgement.outcome and judgement.outcome.result == "fail"
+        for judgement in judgements
+    )
+    if not interrupted and verdicts <= {Verdict.UNSUPPORTED}:
+        return Exit.NOTHING
+    if interrupted:
+        return Exit.INTERRUPTED
+    if Verdict.ERROR in verdicts:
+        return Exit.SUITE_FAULT
+    if died or Verdict.CRASH in verdicts:
+        return Exit.DIED
+    if verdicts & failing or broken_may:
+        return Exit.FAILED
+    return Exit.CONFORMS

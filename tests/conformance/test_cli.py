@@ -1,0 +1,203 @@
+"""The commands as scripts depend on them: exit codes, one-line errors, report.json."""
+
+import contextlib
+import importlib.resources
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+SCHEMA = json.loads((importlib.resources.files("conformance") / "report.schema.json").read_text())
+
+
+def one_line(done, *words):
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("tcrp-conformance: ")
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_right_server_conforms(command):
+    done = command("run", "2.1", "3.4", "4.5", "--exec", command.reference, "--seed", "7")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = command.report()
+    jsonschema.validate(report, SCHEMA)
+    assert report["exit_code"] == 0
+    assert report["seed"] == 7
+    assert {one["verdict"] for one in report["clauses"]} == {"pass"}
+    assert [one["id"] for one in report["clauses"]][:2] == ["TCRP-2.1", "TCRP-3.4a"]
+    assert sum(report["summary"].values()) == len(report["clauses"])
+    assert "exit 0: conforms" in done.stdout
+
+
+def test_a_wrong_server_does_not(command):
+    done = command("run", "2.5a", "--exec", command.faulty("header-in-one-recv"))
+    assert done.returncode == 1
+    report = command.report()
+    jsonschema.validate(report, SCHEMA)
+    (clause,) = report["clauses"]
+    assert clause["verdict"] == "fail"
+    assert clause["expected"] in done.stdout.replace("\n" + " " * 21, " ")
+    assert bytes.fromhex(clause["bytes"])[32:].startswith(b"room-")
+    assert clause["runs"] == {"failed": 1, "total": 1}
+
+
+def test_a_should_counts_only_where_asked(command):
+    words = ("run", "4.7b", "--exec", command.faulty("too-long-message-untold"))
+    assert command(*words).returncode == 0
+    assert command.report()["clauses"][0]["verdict"] == "weak"
+    assert command(*words, "--level", "should").returncode == 1
+
+
+def test_a_server_that_dies_is_a_crash_and_the_rest_is_judged(command):
+    done = command("run", "6.1f", "6.2b", "--exec", command.faulty("dies-of-a-short-datagram"))
+    assert done.returncode == 7, done.stdout
+    verdicts = {one["id"]: one for one in command.report()["clauses"]}
+    assert verdicts["TCRP-6.1f"]["verdict"] == "crash"
+    assert "IndexError" in verdicts["TCRP-6.1f"]["message"]
+    assert verdicts["TCRP-6.2b"]["verdict"] == "pass"
+
+
+def test_a_mute_server_is_told_once(command):
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        done = command("run", "-t", f"127.0.0.1:{tcp.getsockname()[1]}:{udp.getsockname()[1]}")
+    assert done.returncode == 1, done.stdout
+    report = command.report()
+    assert report["summary"]["fail"] == 1
+    assert report["summary"]["pass"] == 0
+    assert {one["message"] for one in report["clauses"] if one["verdict"] == "unsupported"} == {"blocked by TCRP-3.4a"}
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_an_unreachable_server(command):
+    done = command("run", "-t", f"127.0.0.1:{closed_port()}:9")
+    assert done.returncode == 6
+    one_line(done, "unreachable", "refused")
+    jsonschema.validate(command.report(), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("server", "why"), [("false", "exit code 1"), ("no-such-program", "no-such-program"), ("sleep 60", "not ready")]
+)
+def test_a_server_that_does_not_start(command, server, why):
+    done = command("run", "--exec", server, "-t", f"127.0.0.1:{closed_port()}:9", "--ready-timeout", "0.5")
+    assert done.returncode == 6
+    one_line(done, why)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run",), "--exec"),
+        (("run", "-t", "127.0.0.1:x"), "'x'"),
+        (("run", "-t", "127.0.0.1:1:2:3"), "HOST[:TCP[:UDP]]"),
+        (("run", "-t", "127.0.0.1:99999"), "65535"),
+        (("run", "-t", "no.such.host.invalid"), "no.such.host.invalid"),
+        (("run", "9.9z", "-t", "127.0.0.1"), "9.9z"),
+        (("run", "-t", "127.0.0.1", "--dialect", "klingon"), "klingon"),
+        (("run", "-t", "127.0.0.1", "--examples", "0"), "--examples"),
+        (("run", "-t", "127.0.0.1", "--idle-timeout", "-1"), "--idle-timeout"),
+        (("run", "-t", "127.0.0.1", "--timeout", "soon"), "soon"),
+        (("run", "-t", "127.0.0.1", "--report", "pdf"), "pdf"),
+        (("run", "-t", "127.0.0.1", "--level", "perhaps"), "perhaps"),
+        (("run", "-t", "127.0.0.1", "--nonsense"), "--nonsense"),
+        (("explain", "1.23"), "1.23"),
+        (("sing",), "sing"),
+    ],
+)
+def test_bad_usage_is_one_line_and_4(command, words, says):
+    done = command(*words)
+    assert done.returncode == 4
+    one_line(done, says)
+
+
+def test_nothing_selected_is_never_0(command):
+    target = ("-t", "127.0.0.1")
+    assert command("run", "7.1", *target).returncode == 5
+    assert command("run", "2", "--skip", "2", *target).returncode == 5
+    assert command("run", "2.1", "-k", "no_such_test", "--exec", command.reference).returncode == 5
+    assert command("run", "5.3a", "--exec", command.reference).returncode == 5, "all of it unsupported"
+
+
+def test_an_interrupt_leaves_a_report(command):
+    process = subprocess.Popen(
+        command.words("run", "--exec", command.reference), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=command.folder,
+    )  # fmt: skip
+    for line in process.stdout:
+        if " pass " in line:
+            process.send_signal(signal.SIGINT)
+            break
+    output, errors = process.communicate()
+    assert process.returncode == 2, output + errors
+    assert "Traceback" not in output + errors
+    report = command.report()
+    jsonschema.validate(report, SCHEMA)
+    assert report["exit_code"] == 2
+    assert report["summary"]["pass"] > 0
+
+
+def test_max_time_ends_the_run_with_what_was_judged(command):
+    done = command("run", "2", "--exec", command.reference, "--max-time", "0.3")
+    report = command.report()
+    assert done.returncode in (0, 5)
+    assert any("--max-time" in (one["message"] or "") for one in report["clauses"])
+
+
+def test_the_endpoint_is_left_as_it_was_found(command):
+    """Rooms are closed and processes ended: a second run against the same server is like the first."""
+    words = [*command.reference.split()]
+    words[words.index("{tcp}")] = words[words.index("{udp}")] = "0"
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            ready = dict(word.partition("=")[::2] for word in server.stdout.readline().split()[1:])
+            target = f"{ready['tcp']}:{ready['udp'].rpartition(':')[2]}"
+            for _ in range(2):
+                done = command("run", "2.2", "4.5", "5.2", "6.3b", "-t", target)
+                assert done.returncode == 0, done.stdout
+        finally:
+            server.terminate()
+    with contextlib.suppress(OSError):
+        host, _, port = ready["tcp"].rpartition(":")
+        with socket.create_connection((host, int(port)), 1):
+            raise AssertionError("the server still listens")
+
+
+def test_list_names_every_clause_with_its_tests(command):
+    done = command("list")
+    assert done.returncode == 0
+    assert "TCRP-2.5a" in done.stdout
+    assert "[not tested: client]" in done.stdout
+    assert "[0 tests]" not in done.stdout
+    assert command("list", "4.3").stdout.count("TCRP-") == 3
+
+
+def test_explain_tells_the_clause_and_why(command):
+    done = command("explain", "tcrp-4.3a")
+    assert done.returncode == 0
+    assert "TCRP-4.3a (MUST, server" in done.stdout
+    assert "Why: " in done.stdout
+
+
+def test_it_says_so_when_another_tcrp_is_in_the_way(command):
+    (command.folder / "tcrp.py").write_text("")
+    done = command.run(sys.executable, "-m", "conformance", "list")
+    assert done.returncode == 4
+    one_line(done, str(command.folder / "tcrp.py"))
+
+
+def test_a_students_files_do_not_get_in_the_way(command):
+    for name in ("relay.py", "conftest.py", "test_mine.py", "pytest.ini", "pyproject.toml"):
+        (command.folder / name).write_text("raise SystemExit('loaded')\n" if name.endswith(".py") else "[broken\n")
+    done = command("run", "2.1", "--exec", command.reference)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,38 @@
+"""Registry and suite are in step: no server clause without a test or a reason, no test without a clause."""
+
+import ast
+
+from conformance import index
+from conformance.clauses import Role, all_clauses
+
+
+def test_every_server_clause_has_a_test_or_a_reason():
+    tested = index.tests_by_clause()
+    for clause in all_clauses():
+        if clause.role is Role.CLIENT:
+            assert clause.untested is not None, clause.id
+        assert (clause.id in tested) != (clause.untested is not None), clause.id
+
+
+def test_every_test_names_one_clause_that_there_is():
+    known = {clause.id for clause in all_clauses()}
+    assert set(index.tests_by_clause()) <= known
+    named = {test for tests in index.tests_by_clause().values() for test in tests}
+    for path in index.SUITE.glob("test_*.py"):
+        functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+        for function in functions:
+            if function.name.startswith("test_"):
+                marks = [
+                    d for d in function.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "clause"
+                ]
+                assert len(marks) == 1, f"{path.name}: {function.name}"
+                assert function.name in named
+
+
+def test_every_module_judges_clauses_of_its_section():
+    for path in index.SUITE.glob("test_*.py"):
+        section = path.name.split("_")[1]
+        ids = {node.args[0].value for node in ast.walk(ast.parse(path.read_text()))
+               if isinstance(node, ast.Call) and ast.unparse(node.func) == "clause"}  # fmt: skip
+        own = {one for one in ids if one.startswith(f"TCRP-{section}.")}
+        assert ids - own <= {"TCRP-4.4c"}, path.name  # judged with the idle clauses, which share one scene

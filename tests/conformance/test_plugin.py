@@ -1,0 +1,76 @@
+"""The same suite from anybody's own repository: `pytest --tcrp-target ... --pyargs conformance`."""
+
+import json
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def run_pytest(tmp_path, command):
+    """Runs pytest in a folder with files of its own."""
+    (tmp_path / "relay.py").write_text("raise RuntimeError('the wrong relay')\n")
+    (tmp_path / "tcrp.py").write_text("raise RuntimeError('the wrong tcrp')\n")
+    (tmp_path / "test_mine.py").write_text("def test_mine():\n    assert True\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = check_*.py test_mine.py\n")
+
+    def run(*words):
+        return command.run(command.script("pytest"), "-p", "no:cacheprovider", "-p", "no:randomly", *words)
+
+    return run
+
+
+def test_it_runs_beside_other_tests_whatever_files_lie_there(run_pytest, tmp_path, command):
+    done = run_pytest(
+        "--tcrp-exec", command.reference, "--tcrp-clause", "2.1", "--tcrp-clause", "4.5c", "--tcrp-report-dir", "out",
+        "test_mine.py", "--pyargs", "conformance",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+    assert "2 pass" in done.stdout
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [one["verdict"] for one in report["clauses"]] == ["pass", "pass"]
+
+
+def test_a_finding_is_a_failed_test_in_words(run_pytest, command):
+    done = run_pytest(
+        "--tcrp-exec", command.faulty("sender-hears-itself"), "--tcrp-clause", "4.5d", "--pyargs", "conformance"
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "TCRP-4.5d: " in done.stdout
+    assert "expected" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_without_a_server_the_suite_is_skipped(run_pytest):
+    done = run_pytest("--pyargs", "conformance")
+    assert done.returncode == 0
+    assert "passed" not in done.stdout
+    assert " skipped" in done.stdout
+
+
+def test_an_option_that_cannot_be_followed_is_one_line(run_pytest):
+    done = run_pytest("--tcrp-target", "127.0.0.1:x", "--pyargs", "conformance")
+    assert done.returncode == 4
+    assert "the TCP port is 'x'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_runs_in_several_processes(run_pytest, command):
+    done = run_pytest("--tcrp-exec", command.reference, "--tcrp-clause", "4.5", "-n", "2", "--pyargs", "conformance")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 pass" in done.stdout
+
+
+def test_other_runs_of_pytest_go_on_as_before(run_pytest):
+    done = run_pytest("test_mine.py")
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+
+
+def test_it_says_so_when_another_tcrp_is_in_the_way(run_pytest, tmp_path, command):
+    """As `python -m pytest` does it, which looks into the folder first."""
+    done = command.run(sys.executable, "-m", "pytest", "--tcrp-exec", command.reference, "--pyargs", "conformance")
+    assert done.returncode == 4
+    assert f"another 'tcrp' is in the way: {tmp_path / 'tcrp.py'}" in done.stderr
+    assert "Traceback" not in done.stderr
