@@ -213,8 +213,8 @@ class ClientConversation(_TcrpConversation):
             # a COMPLETE whose sizes or parts are mixed up has the token where the room should be
             found = frame.room if state is State.ACK else None
             yield RemoteProtocolError(
-                f"the reply is about {'another room' if found is None else f'room {found!r}'}, "
-                f"the request about {self._room!r}",
+                f"the reply is about {'another room' if found is None else f'room {_brief(found)}'}, "
+                f"the request about {_brief(self._room)}",
                 clause=clause, field="room name", offset=HEADER_SIZE, value=found, limit=self._room,
             )  # fmt: skip
 
@@ -227,6 +227,11 @@ def within_payload(frame: Frame) -> Iterator[None]:
     except RemoteProtocolError as error:
         error.offset = HEADER_SIZE + len(frame.room.encode()) + (error.offset or 0)
         raise
+
+
+def _brief(room: str) -> str:
+    shown = repr(room)
+    return shown if len(shown) <= 60 else f"{shown[:60]}... ({len(room.encode())} bytes)"
 
 
 _BARE_REFUSALS = (bytes([Status.MALFORMED]), bytes([Status.LIMIT_REACHED]))
