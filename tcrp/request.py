@@ -11,7 +11,7 @@ from typing import Any
 from tcrp.constants import MAX_PASSWORD_SIZE
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Request
-from tcrp.wire import check_user, user_problem
+from tcrp.wire import check_user, request_layout, user_problem
 
 _ESCAPES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
@@ -23,7 +23,7 @@ _ESCAPES = re.compile(
 def decode_request(payload: bytes) -> Request:
     """Decode what a request carries. A password of null or "" is None (TCRP-3.2b)."""
     try:
-        text = payload.decode()
+        text = request_layout.parse(payload).text.decode()
     except UnicodeDecodeError as error:
         raise _malformed(
             f"the payload is not UTF-8: byte 0x{payload[error.start]:02x} at {error.start}, {error.reason}",

@@ -1,6 +1,7 @@
 """The canonical layouts, declared with construct, and the functions that decode and encode them.
 
     frame     RoomNameSize 1 | Operation 1 | State 1 | OperationPayloadSize 29 | room name | payload
+              its payload: a request's text, the status 1 of an ACK, the token of a COMPLETE
     packet    RoomNameSize 1 | TokenSize 1 | room name | token | message          client to server
     chat      user name | ": " | message                                         server to client
     notice    kind 1 (4 disconnect, 5 information) | text                         server to client
@@ -99,7 +100,11 @@ notice_layout = Struct(
     "text" / GreedyBytes * "text",
 )
 
+request_layout = Struct("text" / GreedyBytes * "user name, or JSON object")
+
 status_layout = Struct("status" / Int8ub * "status")
+
+token_layout = Struct("token" / GreedyBytes * "token")
 
 
 def decode_header(data: bytes) -> Header:
@@ -283,7 +288,7 @@ def check_token(payload: bytes) -> bytes:
             f"the token has {len(payload)} bytes: 1 to {MAX_TOKEN_SIZE}",
             clause="TCRP-3.8c", field="token", offset=0, value=len(payload), limit=MAX_TOKEN_SIZE,
         )  # fmt: skip
-    return payload
+    return bytes(_parse(token_layout, payload, "TCRP-3.8c").token)
 
 
 def check_room(room: str) -> bytes:
