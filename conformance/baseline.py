@@ -88,7 +88,7 @@ def _clause_of(answer: Answer, room: bytes) -> str:
         return _clause_of_bytes(answer)
     if answer.status != Status.OK:
         return "TCRP-3.4c"
-    return _FRAMING.get(answer.problems[-1].clause, answer.problems[-1].clause) if answer.problems else "TCRP-3.5a"
+    return _clause_of_problem(answer) or "TCRP-3.5a"
 
 
 def _clause_of_bytes(answer: Answer) -> str:
@@ -96,8 +96,13 @@ def _clause_of_bytes(answer: Answer) -> str:
         return "TCRP-3.4a"
     if len(answer.data) < HEADER_SIZE or decode_header(answer.data[:HEADER_SIZE]).payload_size > MAX_PAYLOAD_SIZE:
         return "TCRP-2.1"
-    return _FRAMING.get(answer.problems[-1].clause, answer.problems[-1].clause) if answer.problems else "TCRP-2.2"
+    return _clause_of_problem(answer) or "TCRP-2.2"
 
 
-_FRAMING = dict.fromkeys(("TCRP-2.1", "TCRP-2.3b", "TCRP-2.4a"), "TCRP-2.2")
+def _clause_of_problem(answer: Answer) -> str | None:
+    last = answer.problems[-1].clause if answer.problems else None
+    return "TCRP-2.2" if last in _FRAMING else last
+
+
+_FRAMING = ("TCRP-2.1", "TCRP-2.3b", "TCRP-2.4a")
 """A later frame that is nonsense began in the wrong place: the one before was longer or shorter than it said."""

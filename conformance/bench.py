@@ -174,11 +174,9 @@ class Bench:
         want = Join(room, user)
         answer = self.ask_on(connection, want)
         self.drop(connection)
-        if answer.token is None:
-            raise Mismatch("a JOIN of a room that stands to be answered with a token", str(answer), data=answer.data)
-        return self.peer(Membership(room, user, answer.token, False), port=port)
+        return self._enter(want, answer, None, port)
 
-    def _enter(self, want: Create | Join, answer: Answer, source: str | None) -> Peer:
+    def _enter(self, want: Create | Join, answer: Answer, source: str | None, port: int = 0) -> Peer:
         if answer.token is None:
             what = "CREATE of a new room" if isinstance(want, Create) else "JOIN of a room that stands"
             raise Mismatch(f"a {what} to be answered with status 0 and a token", str(answer), data=answer.data)
@@ -186,7 +184,7 @@ class Bench:
             host = self._hosted[-1]
             self._peers.append(host)
             return host
-        return self.peer(Membership(want.room, want.user, answer.token, False), source)
+        return self.peer(Membership(want.room, want.user, answer.token, False), source, port)
 
     def peer(self, membership: Membership | None = None, source: str | None = None, port: int = 0) -> Peer:
         """A UDP socket at this machine's address towards the server, or at `source`."""

@@ -114,7 +114,6 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         import pytest
 
-        from conformance.plugin import SUITE
         from conformance.session import Session, UsageProblem
         from conformance.terminal import Progress
     except ModuleNotFoundError as error:
@@ -138,7 +137,15 @@ def _run(arguments: argparse.Namespace) -> int:
               f"dialect {session.bench.dialect.name}  seed {seed}")  # fmt: skip
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
-    words = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), "-p", "conformance.plugin"]
+    words = [
+        str(index.SUITE),
+        "-c",
+        str(index.SUITE / "pytest.ini"),
+        "--rootdir",
+        str(index.SUITE),
+        "-p",
+        "conformance.plugin",
+    ]
     if arguments.k is not None:
         words += ["-k", arguments.k]
     ended = pytest.main(words, plugins=[progress])

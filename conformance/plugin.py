@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.home import stranger
+from conformance.index import SUITE
 
 if TYPE_CHECKING:
     from conformance.bench import Bench
     from conformance.session import Session
 
-HERE = Path(__file__).parent
-SUITE = HERE / "suite"
 PROPERTY = "tcrp"
 _SESSION = pytest.StashKey["Session"]()
 
@@ -113,7 +112,7 @@ def tcrp_session(pytestconfig: pytest.Config) -> Iterator[Session]:
 def bench(request: pytest.FixtureRequest, tcrp_session: Session) -> Iterator[Bench]:
     """What a conformance test works with; see conformance.bench."""
     needs = [mark.args[0] for mark in request.node.iter_markers("needs")]
-    ready = tcrp_session.begin(_clause_of(request.node) or "", needs)
+    ready = tcrp_session.begin(needs)
     yield ready
     ready.tidy()
 

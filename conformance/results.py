@@ -10,10 +10,10 @@ import pytest
 
 from conformance.clauses import all_clauses
 from conformance.findings import Outcome
+from conformance.plugin import PROPERTY
 from conformance.verdicts import Exit, Judgement, Verdict, judge
 
 SCHEMA = 1
-PROPERTY = "tcrp"
 
 
 class Results:

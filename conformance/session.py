@@ -15,10 +15,12 @@ from conformance.clauses import Clause, Role, UnknownClause, all_clauses, clause
 from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
 from conformance.findings import Mismatch, Outcome, TargetLost, unsupported
 from conformance.pacing import Waits
+from conformance.verdicts import Exit
 from tcrp import dialects
 from tcrp.endpoint import parse_endpoint
 
-UNREACHABLE = 6
+PLAIN_CONVERSATION = "the plain conversation"
+"""In place of the test's name, where no test but the conversation before them found something."""
 
 
 class UsageProblem(ValueError):
@@ -40,7 +42,6 @@ class Session:
         self._baseline = Baseline()
         self._stopped: str | None = None
         self._pending: list[Outcome] = []
-        self._begun = 0.0
 
     @classmethod
     def of_options(cls, options: Any) -> "Session":
@@ -84,18 +85,17 @@ class Session:
         except (Unreachable, TargetLost) as error:
             self.unreachable = str(error)
             self.target.stop()
-            pytest.exit(f"unreachable: {error}", returncode=UNREACHABLE)
+            pytest.exit(f"unreachable: {error}", returncode=Exit.UNREACHABLE)
         try:
             yield
         finally:
             self.bench.close()
             self.target.stop()
 
-    def begin(self, clause_id: str, needs: Sequence[str]) -> Bench:
+    def begin(self, needs: Sequence[str]) -> Bench:
         """Before a test: the bench, or the reason why the clause cannot be judged."""
         self.bench.notes.clear()
         self.bench.examples = 0
-        self._begun = time.monotonic()
         if self._stopped:
             unsupported(self._stopped)
         if self._max_time is not None and time.monotonic() - self._started > self._max_time:
@@ -119,13 +119,7 @@ class Session:
             return done._replace(message="; ".join(self.bench.notes) or None)
         match call.excinfo.value:
             case Mismatch() as found:
-                return done._replace(
-                    result="fail",
-                    expected=found.expected,
-                    actual=found.actual,
-                    data=None if found.data is None else found.data.hex(),
-                    message=str(found),
-                )
+                return _failed(done, found)
             case TargetLost() as lost:
                 return done._replace(
                     result="crash", expected="the server to go on serving", actual=str(lost), message=str(lost)
@@ -180,18 +174,9 @@ class Session:
         self.bench.chat_works = self._baseline.no_chat is None
 
     def _baseline_outcomes(self) -> list[Outcome]:
+        seconds = round(time.monotonic() - self._started, 3)
         return [
-            Outcome(
-                clause=found.clause or "TCRP-3.4a",
-                result="fail",
-                test="the plain conversation",
-                seconds=round(time.monotonic() - self._started, 3),
-                examples=1,
-                expected=found.expected,
-                actual=found.actual,
-                data=None if found.data is None else found.data.hex(),
-                message=str(found),
-            )
+            _failed(Outcome(found.clause or "TCRP-3.4a", "pass", PLAIN_CONVERSATION, seconds, 1), found)
             for found in self._baseline.findings
         ]
 
@@ -203,6 +188,14 @@ class Session:
         if outcome.data is not None:
             lines.append(f"bytes     {outcome.data}")
         return "\n".join(lines)
+
+
+def _failed(outcome: Outcome, found: Mismatch) -> Outcome:
+    """The outcome of a test that found this."""
+    data = None if found.data is None else found.data.hex()
+    return outcome._replace(
+        result="fail", expected=found.expected, actual=found.actual, data=data, message=str(found)
+    )  # fmt: skip
 
 
 def choose(words: Sequence[str], skipped: Sequence[str]) -> list[Clause]:

@@ -11,7 +11,7 @@ from conformance.clauses import PREFIX, clause
 from conformance.findings import Outcome
 from conformance.plugin import use
 from conformance.results import Results
-from conformance.session import Session
+from conformance.session import PLAIN_CONVERSATION, Session
 from conformance.verdicts import Exit, Judgement, Verdict, judge
 
 WIDTH = 100
@@ -56,7 +56,7 @@ class Progress(Results):
 
     def add(self, outcome: Outcome) -> None:
         super().add(outcome)
-        if outcome.test != "the plain conversation":
+        if outcome.test != PLAIN_CONVERSATION:
             self._current = outcome.clause
 
     def pytest_sessionfinish(self) -> None:

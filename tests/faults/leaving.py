@@ -43,8 +43,7 @@ class ExitIsSwallowed(Server):
         pass
 
 
-@fault("exit-keeps-hearing", "TCRP-5.1a", note="who has left is still sent the room's chat")
-class ExitKeepsHearing(Server):
+class RemembersWhoLeft(Server):
     left: tuple[Member, ...] = ()
 
     def act(self, member: Member, message: bytes) -> None:
@@ -52,19 +51,15 @@ class ExitKeepsHearing(Server):
         if self.leaves(message):
             self.left += (member,)
 
+
+@fault("exit-keeps-hearing", "TCRP-5.1a", note="who has left is still sent the room's chat")
+class ExitKeepsHearing(RemembersWhoLeft):
     def recipients(self, member: Member) -> list[Member]:
         return super().recipients(member) + [other for other in self.left if other.room is member.room]
 
 
 @fault("token-alive-after-exit", "TCRP-5.1b", note="who has left hears nothing, but its token still speaks")
-class TokenAliveAfterExit(Server):
-    left: tuple[Member, ...] = ()
-
-    def act(self, member: Member, message: bytes) -> None:
-        super().act(member, message)
-        if self.leaves(message):
-            self.left += (member,)
-
+class TokenAliveAfterExit(RemembersWhoLeft):
     def member_with(self, room: Room, token: bytes) -> Member | None:
         gone = (member for member in self.left if member.room is room and member.token == token)
         return super().member_with(room, token) or next(gone, None)
@@ -80,14 +75,7 @@ class TokenAliveAfterExit(Server):
     also=("TCRP-5.1a",),
     note="with its old token, who has left is a member again",
 )
-class ExitUndoneBySpeaking(Server):
-    left: tuple[Member, ...] = ()
-
-    def act(self, member: Member, message: bytes) -> None:
-        super().act(member, message)
-        if self.leaves(message):
-            self.left += (member,)
-
+class ExitUndoneBySpeaking(RemembersWhoLeft):
     def member_with(self, room: Room, token: bytes) -> Member | None:
         for member in self.left:
             if member.room is room and member.token == token:
