@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from conformance.bench import Bench, fresh
 from conformance.diagnosis import why_no_chat, why_no_rooms
-from conformance.findings import Mismatch
+from conformance.findings import Check, Mismatch, TargetLost
 from conformance.peers import Answer, Peer
+from conformance.recording import Does, Steps
 from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Membership, Status, decode_header
 
 ROOMS = "rooms"
@@ -28,30 +29,58 @@ class NoRoom(Mismatch):
     """The very first CREATE got no token."""
 
 
+def plain(bench: Bench) -> None:
+    """The plain conversation. A Mismatch where it breaks."""
+    bench.settle(*_pair(bench))
+
+
 def hold(bench: Bench) -> Baseline:
-    """Hold the plain conversation. TargetLost if nobody is there."""
+    """Hold the plain conversation, and where it breaks find out why. TargetLost if nobody is there."""
+    bench.begin()
     try:
-        alice = _enter(bench, Create(fresh(), "alicia"))
-        bob = _enter(bench, Join(alice.member.room, "bob"))
+        alice, bob = _pair(bench)
     except Mismatch as mismatch:
+        steps = bench.recorder.steps()
         finding = why_no_rooms(bench, mismatch) if isinstance(mismatch, NoRoom) else mismatch
+        if finding is not mismatch:
+            finding.check = mismatch.check
+            steps += _last_exchange(bench)
+        finding.steps, finding.names = steps, bench.began_with
         return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
     else:
         try:
             bench.settle(alice, bob)
-        except Mismatch:
+        except Mismatch as mismatch:
+            steps = bench.recorder.steps()
             finding = why_no_chat(bench, alice, bob)
+            finding.check = finding.check or mismatch.check
+            finding.steps, finding.names = steps, bench.began_with
             return Baseline((finding,), no_chat=None if bench.registers_by_chat else finding.clause)
+        except TargetLost as lost:
+            finding = Mismatch("chat over UDP", str(lost), clause="TCRP-4.5a")
+            finding.steps, finding.names = bench.recorder.steps(), bench.began_with
+            return Baseline((finding,), no_chat=finding.clause)
     finally:
         bench.tidy()
     return Baseline()
 
 
+def _last_exchange(bench: Bench) -> Steps:
+    """What was said on the latest connection."""
+    steps = bench.recorder.steps()
+    latest = next((step.who for step in reversed(steps) if step.does is Does.CONNECT), "")
+    return tuple(step for step in steps if step.who == latest)
+
+
+def _pair(bench: Bench) -> tuple[Peer, Peer]:
+    alice = _enter(bench, Create(fresh(), "alicia"))
+    return alice, _enter(bench, Join(alice.member.room, "bob"))
+
+
 def still_works(bench: Bench) -> str | None:
     """After a failure: what no longer works of what did, in words, or None. TargetLost if nobody is there."""
     try:
-        host = _enter(bench, Create(fresh(), "alicia"))
-        guest = _enter(bench, Join(host.member.room, "bob"))
+        host, guest = _pair(bench)
     except Mismatch:
         return ROOMS
     else:
@@ -72,12 +101,27 @@ def _enter(bench: Bench, want: Create | Join) -> Peer:
         what = "a CREATE of a new room" if creating else "a JOIN of a room that stands"
         raise (NoRoom if creating else Mismatch)(
             f"{what} to be answered by an ACK with status 0 and a COMPLETE with a token",
-            str(answer),
+            _what_came(answer),
             data=answer.data,
             clause=_clause_of(answer, want.room.encode()),
+            check=Check("answer", answer.who, statuses=(0,), token=True),
         )
     bench.waits.measured(answer.seconds)
     return bench.peer(Membership(want.room, want.user, answer.token, isinstance(want, Create)))
+
+
+def _what_came(answer: Answer) -> str:
+    """The answer in words; of a server that does not speak this dialect, what its bytes look like."""
+    if answer.status is not None or not answer.data:
+        return str(answer)
+    try:
+        text = answer.data.decode()
+    except UnicodeDecodeError:
+        text = ""
+    looks = "JSON" if text[:1] in ("{", "[") else "text" if text.isprintable() and text else ""
+    if looks:
+        return f"{len(answer.data)} bytes of {looks} without a header: {text[:60]!r}"
+    return str(answer)
 
 
 def _clause_of(answer: Answer, room: bytes) -> str:

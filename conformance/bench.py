@@ -7,35 +7,27 @@ must hear, twice, one round trip apart; what was going to come has come by then.
 
 import contextlib
 import itertools
-import os
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from conformance.endpoint import AddressTarget, Target
-from conformance.findings import Mismatch, TargetLost, shown, unsupported
+from conformance.findings import Check, Mismatch, TargetLost, shown, unsupported
+from conformance.names import fresh, names, nonce
 from conformance.pacing import Pace, Waits
 from conformance.peers import Answer, Connection, Datagram, Peer
+from conformance.recording import FENCE, KEEP_ALIVE, SETTLE, Does, Recorder
+from conformance.variation import AS_IS, Variation
 from tcrp import Address, Create, Dialect, Join, Membership, Status, UpKind, Want
 from tcrp.constants import NoticeKind
 
-RUN = os.urandom(3).hex()
-_numbers = itertools.count(1)
+__all__ = ["Bench", "fresh", "nonce"]
 
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
 SECOND_ADDRESS = "127.0.0.2"
-
-
-def fresh(prefix: str = "room") -> str:
-    """A room name that no run has used: rooms of other runs and of other people are never met."""
-    return f"{prefix}-{RUN}-{next(_numbers)}"
-
-
-def nonce() -> bytes:
-    """Bytes that stand in no other message, to tell one message from every other."""
-    return f"{RUN}{next(_numbers):06x}".encode()
 
 
 class Bench:
@@ -46,11 +38,18 @@ class Bench:
         self.dialect = dialect
         self.waits = waits
         self.pace = Pace()
+        self.recorder = Recorder()
+        self.variation = AS_IS
         self.idle_timeout = idle_timeout
         self.notes: list[str] = []
         self.tokens: list[bytes] = []
         """Every token of the run, in the order of issue."""
         self.examples = 0
+        self.passed: list[Mapping[str, Any]] = []
+        """What was drawn for the test that runs, and passed."""
+        self.began_with = names.state()
+        self.round = 0
+        """Which repetition of a test this is; 0 is the run itself."""
         self.registers_by_chat = False
         self.chat_works = True
         self.vanished_rooms = 0
@@ -64,6 +63,21 @@ class Bench:
     def at(self, host: str) -> "Bench":
         """The same ports at another address of the server's machine."""
         return Bench(AddressTarget(self.target.endpoint._replace(host=host)), self.dialect, self.waits)
+
+    def begin(self) -> None:
+        """A new conversation, of a test or of an example of it."""
+        self.recorder.begin()
+        self.began_with = names.state()
+
+    @contextlib.contextmanager
+    def varied(self, variation: Variation) -> Iterator[None]:
+        """Meanwhile the bench speaks otherwise than the tests say."""
+        outer, factor = self.variation, self.waits.factor
+        self.variation, self.waits.factor = variation, factor * variation.patience
+        try:
+            yield
+        finally:
+            self.variation, self.waits.factor = outer, factor
 
     # TCP: one exchange a connection
 
@@ -87,7 +101,9 @@ class Bench:
         while paced and (left := self.pace.left()) > 0:
             self.pump(left)
         self.pace.count()
-        connection = Connection(self.tcp_address, source, self.waits.answer)
+        if self.variation.pause:
+            time.sleep(self.variation.pause)
+        connection = Connection(self.tcp_address, source, self.waits.answer, self.recorder)
         self._connections.append(connection)
         return connection
 
@@ -121,6 +137,7 @@ class Bench:
         """The same on a connection that is open already."""
         conversation = self.dialect.client(want, None, time.monotonic(), strict=False)
         request = conversation.data_to_send()
+        cuts = cuts if self.variation.cuts is None else self.variation.cuts
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
             if number:
                 time.sleep(self.waits.between_segments)  # so that the server sees them apart
@@ -132,10 +149,13 @@ class Bench:
             conversation, self.waits.answer, to_the_end=to_the_end, tick=self._keep_every, meanwhile=self.keep_alive
         )
         if answer.token is not None:
+            self.recorder.take(connection.label, Does.TOKEN, answer.token)
             self.tokens.append(answer.token)
             if isinstance(want, Create):
                 membership = Membership(want.room, want.user, answer.token, True)
-                self._hosted.append(Peer(self.family, connection.local_host, membership))
+                same = self.variation.same_port
+                port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
+                self._hosted.append(Peer(self.family, connection.local_host, membership, port, self.recorder, local))
         return answer
 
     def rest(self) -> None:
@@ -170,26 +190,33 @@ class Bench:
     def join_at_same_port(self, room: str, user: str) -> Peer:
         """A guest whose UDP socket has the port of its TCP connection, and who has sent nothing yet."""
         connection = self.connect()
-        port = connection.local_port
         want = Join(room, user)
         answer = self.ask_on(connection, want)
         self.drop(connection)
-        return self._enter(want, answer, None, port)
+        return self._enter(want, answer, None, same_port=True)
 
-    def _enter(self, want: Create | Join, answer: Answer, source: str | None, port: int = 0) -> Peer:
+    def _enter(self, want: Create | Join, answer: Answer, source: str | None, *, same_port: bool = False) -> Peer:
         if answer.token is None:
             what = "CREATE of a new room" if isinstance(want, Create) else "JOIN of a room that stands"
-            raise Mismatch(f"a {what} to be answered with status 0 and a token", str(answer), data=answer.data)
+            raise Mismatch(
+                f"a {what} to be answered with status 0 and a token", str(answer), data=answer.data,
+                check=Check("answer", answer.who, statuses=(0,), token=True),
+            )  # fmt: skip
         if isinstance(want, Create):
             host = self._hosted[-1]
             self._peers.append(host)
             return host
-        return self.peer(Membership(want.room, want.user, answer.token, False), source, port)
+        membership = Membership(want.room, want.user, answer.token, False)
+        if same_port or self.variation.same_port:
+            return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
+        return self.peer(membership, source)
 
-    def peer(self, membership: Membership | None = None, source: str | None = None, port: int = 0) -> Peer:
-        """A UDP socket at this machine's address towards the server, or at `source`."""
+    def peer(
+        self, membership: Membership | None = None, source: str | None = None, port: int = 0, *, local: str = ""
+    ) -> Peer:
+        """A UDP socket at this machine's address towards the server, or at `source`. `local`: see recording.Step."""
         try:
-            made = Peer(self.family, source or self.local_host, membership, port)
+            made = Peer(self.family, source or self.local_host, membership, port, self.recorder, local or source or "")
         except OSError as error:
             unsupported(f"cannot bind UDP port {port}: {error.strerror}")
         self._peers.append(made)
@@ -214,6 +241,7 @@ class Bench:
         them as they are.
         """
         if self._common is not None:
+            self.recorder.use_shared()
             try:
                 for members in self._common:
                     self.settle(*members)
@@ -223,7 +251,8 @@ class Bench:
             kept, self._peers = self._peers, []
             hosted, self._hosted = self._hosted, []
             try:
-                self._common = (self.room("alicia", "bob", "charles"), self.room("dagmar", "eve"))
+                with names.for_shared_rooms(), self.recorder.prologue():
+                    self._common = (self.room("alicia", "bob", "charles"), self.room("dagmar", "eve"))
             finally:
                 if self._common is None:
                     self.tidy()
@@ -232,6 +261,7 @@ class Bench:
 
     def common_as_they_are(self) -> tuple[list[Peer], list[Peer]]:
         """The shared rooms without settling them, which would undo what a datagram has done to them."""
+        self.recorder.use_shared()
         assert self._common is not None
         return self._common
 
@@ -242,6 +272,7 @@ class Bench:
             for member in members:
                 member.close()
         self._common = None
+        self.recorder.drop_prologue()
 
     def remove(self, peer: Peer) -> None:
         """Nothing more is read from a peer whose socket the test has closed."""
@@ -275,6 +306,9 @@ class Bench:
 
     def send(self, peer: Peer, data: bytes) -> None:
         """Send one datagram as it stands."""
+        if self.variation.pause:
+            time.sleep(self.variation.pause)
+        peer.took(Does.SEND, data)
         try:
             peer.socket.sendto(data, self.udp_address)
         except ConnectionRefusedError as error:  # an earlier datagram found the port closed
@@ -330,7 +364,8 @@ class Bench:
         for peer in (*self._everybody(), *self._hosted):
             unused = peer in self._hosted and peer not in self._peers
             if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > self._keep_every:
-                self.register(peer)
+                with self.recorder.noting(KEEP_ALIVE):
+                    self.register(peer)
 
     @contextlib.contextmanager
     def unkept(self) -> Iterator[None]:
@@ -350,6 +385,8 @@ class Bench:
             except OSError:
                 continue  # an ICMP error of an earlier datagram
             down = self.dialect.read_down(data, peer.membership) if peer.membership else None
+            elsewhere = "" if source[:2] == self.udp_address else f"from {source[0]} port {source[1]}"
+            peer.took(Does.HEAR, data, elsewhere)
             peer.inbox.append(Datagram(data, source, down, time.monotonic()))
 
     def count(self, peer: Peer, mark: bytes) -> int:
@@ -363,7 +400,7 @@ class Bench:
 
     def is_message(self, datagram: Datagram) -> bool:
         """Whether it holds anything that was said in this run."""
-        return _holds(datagram, RUN.encode())
+        return _holds(datagram, names.marker.encode())
 
     def notices(self, peer: Peer, since: int = 0) -> list[Datagram]:
         """The disconnect notices that came after the first `since` datagrams."""
@@ -391,14 +428,20 @@ class Bench:
         """Wait for a datagram that must come; without it the test has its finding. `what`: `the message`."""
         found = self.hear(peer, mark)
         if found is None:
-            raise Mismatch(f"{peer} to receive {what}", f"nothing of it in {self.waits.answer:.1f} s", data=data)
+            raise Mismatch(
+                f"{peer} to receive {what}", f"nothing of it in {self.waits.answer:.1f} s", data=data,
+                check=Check("hears", peer.label, mark),
+            )  # fmt: skip
         return found
 
     def must_not_hear(self, peer: Peer, mark: bytes, what: str, *, data: bytes | None = None) -> None:
         """What has come so far must not hold the mark; fence first."""
         found = self.heard(peer, mark)
         if found is not None:
-            raise Mismatch(f"{peer} not to receive {what}", f"the datagram {shown(found.data)}", data=data)
+            raise Mismatch(
+                f"{peer} not to receive {what}", f"the datagram {shown(found.data)}", data=data,
+                check=Check("silent", peer.label, mark),
+            )  # fmt: skip
 
     def settle(self, *members: Peer, wait: float | None = None) -> None:
         """Register every member, and let messages pass until each has heard another: registration has no answer."""
@@ -409,15 +452,16 @@ class Bench:
         a_round = max(0.05, 4 * self.waits.round_trip)
         deaf = list(members)
         while True:
-            for member in members:
-                if member in deaf or member.sent_at is None:
-                    self.register(member)
             started = time.monotonic()
-            for speaker, listeners in ((first, members[1:]), (second, members[:1])):
-                probe = nonce()
-                for listener in listeners:
-                    heard_by[listener].append(probe)
-                self.say(speaker, probe)
+            with self.recorder.noting(SETTLE):
+                for member in reversed(members) if self.variation.reverse else members:
+                    if member in deaf or member.sent_at is None:
+                        self.register(member)
+                for speaker, listeners in ((first, members[1:]), (second, members[:1])):
+                    probe = nonce()
+                    for listener in listeners:
+                        heard_by[listener].append(probe)
+                    self.say(speaker, probe)
             while (left := min(deadline, started + a_round) - time.monotonic()) > 0:
                 deaf = [m for m in members if not any(self.heard(m, probe) for probe in heard_by[m])]
                 if not deaf:
@@ -427,10 +471,10 @@ class Bench:
                     return
                 self.pump(left)
             if time.monotonic() >= deadline:
-                names = " and ".join(map(str, deaf))
                 raise Mismatch(
-                    f"{names} to receive the messages of the room after registering",
+                    f"{' and '.join(map(str, deaf))} to receive the messages of the room after registering",
                     f"nothing in {patience:.1f} s",
+                    check=Check("hears", deaf[0].label, heard_by[deaf[0]][-1]),
                 )
             a_round *= 2
 
@@ -448,7 +492,8 @@ class Bench:
         waited = 0.0
         for wait in (self.waits.answer, self.waits.prompt):  # one datagram may be lost
             mark, waited = nonce(), waited + wait
-            self.say(speaker, mark)
+            with self.recorder.noting(FENCE):
+                self.say(speaker, mark)
             deadline = time.monotonic() + wait
             deaf = [peer for peer in listeners if self.hear(peer, mark, deadline - time.monotonic()) is None]
             if not deaf:
@@ -457,6 +502,7 @@ class Bench:
             f"{deaf[0]} to receive an ordinary message of {speaker} after {after}",
             f"nothing of two in {waited:.1f} s",
             data=data,
+            check=Check("hears", deaf[0].label, mark),
         )
 
     # Order
@@ -466,7 +512,10 @@ class Bench:
         want = Create(fresh(), "alicia")
         answer = self.ask(want)
         if answer.token is None:
-            raise Mismatch(f"a CREATE to be served after {after}", str(answer), data=data)
+            raise Mismatch(
+                f"a CREATE to be served after {after}", str(answer), data=data,
+                check=Check("answer", answer.who, statuses=(0,), token=True),
+            )  # fmt: skip
 
     def tidy(self) -> None:
         """End what a test or an example began: connections closed, rooms closed by their hosts, sockets gone."""
@@ -496,7 +545,9 @@ class Bench:
             for member in members:
                 member.close()
         self._common = None
+        self.recorder.drop_prologue()
         self.vanished_rooms = 0
+        self.tokens.clear()  # a server that counts from where it began has not given one out twice
 
     def _everybody(self) -> Iterator[Peer]:
         yield from self._peers

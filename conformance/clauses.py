@@ -57,7 +57,9 @@ class Untested:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One rule of the protocol. `needs` is a subset of NEEDS; `right` is None where no example helps."""
+    """One rule of the protocol. `needs` is a subset of NEEDS; `right` is None where no example helps; `follows`: the
+    ids of clauses whose break shows itself as a break of this one too.
+    """
 
     id: str
     level: Level
@@ -70,6 +72,7 @@ class Clause:
     right: str | None
     mistakes: tuple[str, ...]
     needs: frozenset[str]
+    follows: tuple[str, ...]
     untested: Untested | None
 
     def names(self) -> tuple[str, str, str]:
@@ -113,11 +116,14 @@ def parse(text: str) -> tuple[Clause, ...]:
         if one.id in clauses:
             raise ValueError(f"{one.id}: the id is used twice")
         clauses[one.id] = one
+    for one in clauses.values():
+        if unknown := set(one.follows) - clauses.keys() | {one.id} & set(one.follows):
+            raise ValueError(f"{one.id}: follows = {sorted(unknown)}: it must name other clauses")
     return tuple(clauses.values())
 
 
 def _read(where: str, table: dict[str, Any]) -> Clause:
-    if odd := (table.keys() - _REQUIRED - {"right", "needs", "untested"}) | (_REQUIRED - table.keys()):
+    if odd := (table.keys() - _REQUIRED - {"right", "needs", "untested", "follows"}) | (_REQUIRED - table.keys()):
         raise ValueError(f"{where}: unknown or missing keys: {', '.join(sorted(odd))}")
 
     def text(key: str, value: object, words: Iterable[str] = ()) -> str:
@@ -135,6 +141,7 @@ def _read(where: str, table: dict[str, Any]) -> Clause:
         role=Role(text("role", table["role"], Role)),
         right=text("right", table["right"]) if "right" in table else None,
         mistakes=tuple(text("mistakes", one) for one in table["mistakes"]),
+        follows=tuple(text("follows", one) for one in table.get("follows", ())),
         needs=frozenset(text("needs", one, NEEDS) for one in table.get("needs", ())),
         untested=untested,
     )

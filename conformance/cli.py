@@ -1,21 +1,21 @@
 """`tcrp-conformance`: run the suite, list the clauses, explain one."""
 
 import argparse
+import contextlib
 import os
-import random
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from conformance import clauses, index
 from conformance.clauses import Clause, Level, UnknownClause
 from conformance.home import stranger
-from conformance.verdicts import Exit, exit_code
+from conformance.verdicts import Exit
 
-REPORTS = ("json",)
+REPORTS = ("json", "junit", "html", "md")
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
     except UnknownClause as unknown:
         fail(str(unknown))
+    except KeyboardInterrupt:
+        fail("interrupted", Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -67,6 +69,7 @@ def _parser() -> Parser:
         "--level", choices=[level.lower() for level in Level], default="must", help="what counts for exit 1"
     )
     run.add_argument("--examples", metavar="N", type=int, help="examples a property (default: 4)")
+    run.add_argument("--runs", metavar="N", type=int, default=3, help="how often a failure is repeated (default: 3)")
     run.add_argument("--seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
     run.add_argument(
         "--idle-timeout", metavar="S", type=float, help="the server's idle time: judge the idle clauses too"
@@ -75,7 +78,14 @@ def _parser() -> Parser:
     run.add_argument("--max-time", metavar="S", type=float, help="judge nothing more after this many seconds")
     run.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)")
     run.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
-    run.add_argument("--report", metavar="KIND", type=_reports, default=("json",), help="comma-separated: json")
+    run.add_argument(
+        "--report",
+        metavar="KIND",
+        type=_reports,
+        default=("json",),
+        help=f"comma-separated: {', '.join(REPORTS)} (default: json)",
+    )
+    run.add_argument("--deviations", metavar="FILE", help="TOML: what is known to fail, and why")
     loudness = run.add_mutually_exclusive_group()
     loudness.add_argument("-v", "--verbose", action="store_true", help="each test too")
     loudness.add_argument("-q", "--quiet", action="store_true", help="findings and the sum only")
@@ -88,6 +98,25 @@ def _parser() -> Parser:
     explain = commands.add_parser("explain", help="explain a clause", description="Say what a clause is about.")
     explain.add_argument("clauses", nargs="+", metavar="CLAUSE", help="clauses, groups or sections")
     explain.set_defaults(command=_explain)
+    replay = commands.add_parser(
+        "replay",
+        help="repeat a finding",
+        description="Hold the conversation of a finding again, with exactly its bytes but for the tokens. Exit codes: "
+        "0 FIXED, 1 FAILED, 4 usage, 6 unreachable.",
+    )
+    replay.add_argument("file", metavar="FILE", help="a replay file, such as tcrp-report/findings/2.5a.json")
+    replay.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server (default: as in the run)")
+    replay.add_argument("--exec", metavar="CMD", help="start the server (default: as in the run)")
+    replay.add_argument("--runs", metavar="N", type=int, default=3, help="how often (default: 3)")
+    replay.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="for --exec (default: 10)")
+    replay.set_defaults(command=_replay)
+
+    diff = commands.add_parser(
+        "diff", help="compare two reports", description="Compare two reports. Exit code 1 if anything became worse."
+    )
+    diff.add_argument("old", metavar="OLD", help="a report.json, or its folder")
+    diff.add_argument("new", metavar="NEW", help="the same")
+    diff.set_defaults(command=_diff)
     return parser
 
 
@@ -111,69 +140,42 @@ def _reports(text: str) -> tuple[str, ...]:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.target is None and arguments.exec is None:
         fail("no server to test: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
+    with _needing("the suite"):
+        from conformance.run import Refused, run
     try:
-        import pytest
+        return int(run(arguments))
+    except Refused as refused:
+        fail(str(refused), refused.code)
 
-        from conformance.session import Session, UsageProblem
-        from conformance.terminal import Progress
+
+def _replay(arguments: argparse.Namespace) -> int:
+    with _needing("replaying"):
+        from conformance.again import replay
+        from conformance.run import Refused
+    try:
+        return int(replay(arguments))
+    except Refused as refused:
+        fail(str(refused), refused.code)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from conformance import compare
+
+    try:
+        difference = compare.compare(compare.load(Path(arguments.old)), compare.load(Path(arguments.new)))
+    except ValueError as error:
+        fail(str(error))
+    for line in compare.lines(difference):
+        print(line)
+    return int(Exit.FAILED if difference.worse else Exit.CONFORMS)
+
+
+@contextlib.contextmanager
+def _needing(what: str) -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
-        fail(f"the suite needs {error.name}: pip install 'tcrp[conformance]'")
-    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
-    options = argparse.Namespace(
-        tcrp_target=arguments.target, tcrp_exec=arguments.exec, tcrp_dialect=arguments.dialect,
-        tcrp_clause=arguments.clauses, tcrp_skip=arguments.skip, tcrp_examples=arguments.examples, tcrp_seed=seed,
-        tcrp_idle_timeout=arguments.idle_timeout, tcrp_timeout=arguments.timeout, tcrp_max_time=arguments.max_time,
-        tcrp_ready_timeout=arguments.ready_timeout,
-    )  # fmt: skip
-    try:
-        session = Session.of_options(options)
-    except UsageProblem as problem:
-        fail(str(problem).replace("--tcrp-", "--"))
-    if not session.chosen:
-        fail(_why_nothing(arguments.clauses), Exit.NOTHING)
-    progress = Progress(session, arguments.verbose - arguments.quiet)
-    if not arguments.quiet:
-        print(f"tcrp-conformance {_version()}  target {arguments.exec or session.target.endpoint}  "
-              f"dialect {session.bench.dialect.name}  seed {seed}")  # fmt: skip
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ.pop("PYTEST_ADDOPTS", None)
-    words = [
-        str(index.SUITE),
-        "-c",
-        str(index.SUITE / "pytest.ini"),
-        "--rootdir",
-        str(index.SUITE),
-        "-p",
-        "conformance.plugin",
-    ]
-    if arguments.k is not None:
-        words += ["-k", arguments.k]
-    ended = pytest.main(words, plugins=[progress])
-    if arguments.k is not None:
-        progress.chosen = []
-    judgements = progress.judgements()
-    code = exit_code(
-        judgements, Level(arguments.level.upper()),
-        interrupted=ended == pytest.ExitCode.INTERRUPTED, died=session.died,
-    )  # fmt: skip
-    if session.unreachable is not None:
-        code = Exit.UNREACHABLE
-    elif ended == pytest.ExitCode.INTERNAL_ERROR:
-        code = Exit.SUITE_FAULT
-    progress.print_findings()
-    report = progress.report(
-        target=str(session.target.endpoint), dialect=session.bench.dialect.name, seed=seed, exit_code=code
-    )
-    path = progress.write(Path(arguments.report_dir), report)
-    if session.unreachable is not None:
-        print(f"tcrp-conformance: unreachable: {session.unreachable}", file=sys.stderr)
-    progress.print_end(code, report["seconds"], str(path))
-    return int(code)
-
-
-def _why_nothing(words: Sequence[str]) -> str:
-    reasons = {one.untested.reason for one in clauses.select(words) if one.untested} if words else set()
-    return f"nothing is selected{': ' + '; '.join(sorted(reasons)) if reasons else ''}"
+        fail(f"{what} needs {error.name}: pip install 'tcrp[conformance]'")
 
 
 def _list(arguments: argparse.Namespace) -> int:

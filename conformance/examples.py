@@ -16,12 +16,15 @@ from hypothesis.strategies import SearchStrategy
 
 from conformance import baseline
 from conformance.bench import Bench
-from conformance.findings import Mismatch, TargetLost
+from conformance.findings import Finding, TargetLost
+from conformance.variation import AS_IS, Variation
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 DEFAULT_EXAMPLES = 4
 SECONDS = 2.0
+HASTY = Variation(patience=0.5)
+"""For making an example small that has failed with the usual waits."""
 
 
 @dataclass
@@ -68,14 +71,15 @@ def for_all(
 
 
 def _budgeted(test: Test) -> Test:
-    failed: dict[str, Mismatch | TargetLost] = {}
+    failed: dict[str, Finding] = {}
     gone: list[bool] = []
     begun: dict[str, float] = {}
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
         bench: Bench = kwargs["bench"]
-        key = repr({name: value for name, value in kwargs.items() if name != "bench"})
+        example = {name: value for name, value in kwargs.items() if name != "bench"}
+        key = repr(example)
         if key in failed:
             raise failed[key]
         if gone:
@@ -85,9 +89,13 @@ def _budgeted(test: Test) -> Test:
         if now - begun.setdefault(phase, now) > limit:
             return
         bench.examples += 1
+        bench.begin()
         try:
-            test(*args, **kwargs)
-        except (Mismatch, TargetLost) as found:
+            with bench.varied(HASTY if failed else AS_IS):
+                test(*args, **kwargs)
+            bench.passed.append(example)
+        except Finding as found:
+            found.example, found.steps, found.names = example, bench.recorder.steps(), bench.began_with
             failed[key] = found
             bench.tidy()
             if not _serves(bench):

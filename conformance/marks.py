@@ -3,20 +3,27 @@
 import pytest
 
 from conformance.bench import Bench
-from conformance.findings import Mismatch
+from conformance.findings import Check, Mismatch
 from conformance.peers import Answer
 from tcrp import HEADER_SIZE, Create, State, Status, Want, decode_header
 
 clause = pytest.mark.clause
 needs_chat = pytest.mark.needs("chat")
+hostile = pytest.mark.hostile
+"""It sends what may hurt: afterwards a well-formed CREATE must still be served."""
 late = pytest.mark.late
-"""To be run after everything else: it leaves something behind, or stops the server."""
+"""To be run after everything else: it leaves something behind."""
+last = pytest.mark.late(2)
+"""To be run at the very end: it stops the server."""
 
 
 def must_be_served(answer: Answer, what: str, data: bytes | None = None) -> None:
     """Status 0 and a token."""
     if answer.token is None:
-        raise Mismatch(f"{what} to be answered with status 0 and a token", str(answer), data=data or answer.data)
+        raise Mismatch(
+            f"{what} to be answered with status 0 and a token", str(answer), data=data or answer.data,
+            check=Check("answer", answer.who, statuses=(0,), token=True),
+        )  # fmt: skip
 
 
 def must_be_refused(
@@ -29,7 +36,10 @@ def must_be_refused(
     plainly_closed = answer.closed and not answer.data
     if not refused and not plainly_closed:
         wanted = " or ".join(f"{int(status)} ({status.name})" for status in statuses)
-        raise Mismatch(f"{what} to be answered with status {wanted} or a plain close", str(answer), data=data)
+        raise Mismatch(
+            f"{what} to be answered with status {wanted} or a plain close", str(answer), data=data,
+            check=Check("answer", answer.who, statuses=tuple(map(int, statuses)), close=True),
+        )  # fmt: skip
     return answer
 
 
@@ -46,8 +56,9 @@ def must_have_status(answer: Answer, status: Status, what: str, data: bytes | No
     """Exactly this status, and no token unless it is 0."""
     if answer.status != status or (status is not Status.OK and answer.token is not None):
         raise Mismatch(
-            f"{what} to be answered with status {int(status)} ({status.name})", str(answer), data=data or answer.data
-        )
+            f"{what} to be answered with status {int(status)} ({status.name})", str(answer), data=data or answer.data,
+            check=Check("answer", answer.who, statuses=(int(status),), token=status is Status.OK),
+        )  # fmt: skip
 
 
 def create_of(room: bytes) -> Create:

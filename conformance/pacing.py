@@ -46,6 +46,8 @@ class Waits:
 
     def __init__(self, fixed: float | None = None) -> None:
         self.fixed = fixed
+        self.factor = 1.0
+        """Less for a conversation that is only repeated, more for one that tries whether patience helps."""
         self._trips: deque[float] = deque(maxlen=50)
 
     def measured(self, seconds: float) -> None:
@@ -61,8 +63,8 @@ class Waits:
     def answer(self) -> float:
         """Seconds to wait for an answer, a close or a datagram that must come."""
         if self.fixed is not None:
-            return self.fixed
-        return min(CAP, max(FLOOR, ROUND_TRIPS * self.round_trip))
+            return self.fixed * self.factor
+        return min(CAP, max(FLOOR, ROUND_TRIPS * self.round_trip)) * self.factor
 
     @property
     def between_segments(self) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conformance.findings import TargetLost
+from conformance.recording import Does, Recorder
 from tcrp import (
     Accepted,
     Address,
@@ -45,6 +46,9 @@ class Answer:
     reset: bool = False
     acked: float | None = None
     seconds: float = 0.0
+    who: str = ""
+    """The connection, as the recording names it."""
+    local_port: int = 0
 
     def __str__(self) -> str:
         if self.status is None:
@@ -64,7 +68,9 @@ class Answer:
 class Connection:
     """One TCP connection. Nothing here judges; a refused connection is TargetLost."""
 
-    def __init__(self, address: Address, source: str | None, timeout: float) -> None:
+    def __init__(self, address: Address, source: str | None, timeout: float, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.label = recorder.connection()
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
@@ -78,9 +84,11 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local_host, self.local_port = self.socket.getsockname()[:2]
         self.sent_at = time.monotonic()
+        recorder.take(self.label, Does.CONNECT, local=source or "")
 
     def send(self, data: bytes) -> bool:
         """Send everything; False if the server has closed."""
+        self.recorder.take(self.label, Does.SEND, data)
         try:
             self.socket.sendall(data)
         except OSError:
@@ -90,16 +98,20 @@ class Connection:
 
     def half_close(self) -> None:
         """Say that no more bytes follow."""
+        self.recorder.take(self.label, Does.HALF_CLOSE)
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Close with RST."""
+        self.recorder.take(self.label, Does.RESET)
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def close(self) -> None:
+        if self.socket.fileno() >= 0:
+            self.recorder.take(self.label, Does.CLOSE)
         self.socket.close()
 
     def read(
@@ -109,12 +121,13 @@ class Connection:
         """Read until the conversation is over, or `to_the_end` until the server closes. Each further byte is waited
         for as long as the first; every `tick` seconds `meanwhile` is called. What came before a reset counts.
         """
-        answer = Answer()
+        answer = Answer(who=self.label, local_port=self.local_port)
         deadline = time.monotonic() + wait
         while to_the_end or not conversation.closing:
             left = deadline - time.monotonic()
             if left <= 0:
                 answer.waited = True
+                self.recorder.take(self.label, Does.WAIT, note=f"{wait:.1f} s")
                 break
             self.socket.settimeout(min(left, tick))
             try:
@@ -127,7 +140,9 @@ class Connection:
             now = time.monotonic()
             if not data:
                 answer.closed = True
+                self.recorder.take(self.label, Does.END, note="reset" if answer.reset else "")
                 break
+            self.recorder.take(self.label, Does.HEAR, data)
             answer.data += data
             if answer.acked is None:
                 answer.acked = now - self.sent_at
@@ -165,9 +180,16 @@ class Datagram(NamedTuple):
 class Peer:
     """A UDP socket and everything that came in on it. A member has a `membership`; a stranger has none."""
 
-    def __init__(self, family: int, bind_to: str, membership: Membership | None = None, port: int = 0) -> None:
+    def __init__(
+        self, family: int, bind_to: str, membership: Membership | None, port: int, recorder: Recorder, local: str = ""
+    ) -> None:
+        """`local`: how the recording tells of the address it is bound to, where that matters."""
         self.socket = _udp_socket(family, bind_to, port)
         self.membership = membership
+        self.recorder = recorder
+        self.label = recorder.peer(membership.user if membership else "stranger")
+        self.local = local
+        self.opened = False
         self.inbox: list[Datagram] = []
         self.made_at = time.monotonic()
         self.sent_at: float | None = None
@@ -190,10 +212,20 @@ class Peer:
         """Go on from another port of the same address. Returns who stays behind on the old one."""
         left_behind = copy.copy(self)
         left_behind.membership, left_behind.inbox, left_behind.kept = None, [], False
+        self.label, self.opened = self.recorder.peer(self.member.user), False
         self.socket = _udp_socket(left_behind.socket.family, left_behind.socket.getsockname()[0])
         return left_behind
 
+    def took(self, does: Does, data: bytes = b"", note: str = "") -> None:
+        """Take down what this peer does; with the first, that its socket was opened."""
+        if not self.opened:
+            self.opened = True
+            self.recorder.take(self.label, Does.OPEN, local=self.local)
+        self.recorder.take(self.label, does, data, note=note)
+
     def close(self) -> None:
+        if self.opened and self.socket.fileno() >= 0:
+            self.took(Does.CLOSE)
         self.socket.close()
 
 

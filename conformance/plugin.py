@@ -7,7 +7,6 @@ heavy until it is asked to test something.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from conformance.index import SUITE
 
 if TYPE_CHECKING:
     from conformance.bench import Bench
-    from conformance.session import Session
+    from conformance.session import Session, Tested
 
 PROPERTY = "tcrp"
 _SESSION = pytest.StashKey["Session"]()
@@ -35,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--tcrp-skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     add("--tcrp-examples", metavar="N", type=int, help="examples a property (default: 4)")
     add("--tcrp-seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
+    add(
+        "--tcrp-runs", metavar="N", type=int, default=3, help="how often a conversation that fails is held (default: 3)"
+    )
     add("--tcrp-idle-timeout", metavar="S", type=float, help="the server's idle time: judge the idle clauses too")
     add("--tcrp-timeout", metavar="S", type=float, help="seconds to wait for an answer (default: fitted)")
     add("--tcrp-max-time", metavar="S", type=float, help="judge nothing more after this many seconds")
@@ -43,9 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "clause(id): the clause of docs/spec.md that a conformance test judges")
+    config.addinivalue_line("markers", "clause(id, ...): the clauses of docs/spec.md that a test judges")
     config.addinivalue_line("markers", "needs(what): what a conformance test cannot do without: rooms, chat")
     config.addinivalue_line("markers", "late: a conformance test to be run after the others")
+    config.addinivalue_line("markers", "hostile: a conformance test after which the server must be seen to serve")
     if _SESSION in config.stash:
         return  # the command line has made it
     if config.getoption("--tcrp-target") is None and config.getoption("--tcrp-exec") is None:
@@ -81,7 +84,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if _clause_of(item) is not None]
+    ours = [item for item in items if _clauses_of(item)]
     if not ours:
         return
     session = config.stash.get(_SESSION, None)
@@ -89,13 +92,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in ours:
             item.add_marker(pytest.mark.skip(reason="no server to test: give --tcrp-target or --tcrp-exec"))
         return
-    chosen = session.chosen
-    dropped = [item for item in ours if _clause_of(item) not in chosen]
-    if dropped:
+    order = {clause: number for number, clause in enumerate(session.chosen)}
+    kept = [item for item in ours if order.keys() & _clauses_of(item)]
+    if dropped := [item for item in ours if item not in kept]:
         config.hook.pytest_deselected(items=dropped)
-    order = {clause: number for number, clause in enumerate(chosen)}
-    kept = [item for item in ours if _clause_of(item) in chosen]
-    kept.sort(key=lambda item: (item.get_closest_marker("late") is not None, order[str(_clause_of(item))]))
+    kept.sort(
+        key=lambda item: (
+            _lateness(item),
+            min(order[clause] for clause in _clauses_of(item) if clause in order),
+        )
+    )
     gone = set(ours)
     items[:] = [item for item in items if item not in gone] + kept
 
@@ -112,7 +118,7 @@ def tcrp_session(pytestconfig: pytest.Config) -> Iterator[Session]:
 def bench(request: pytest.FixtureRequest, tcrp_session: Session) -> Iterator[Bench]:
     """What a conformance test works with; see conformance.bench."""
     needs = [mark.args[0] for mark in request.node.iter_markers("needs")]
-    ready = tcrp_session.begin(needs)
+    ready = tcrp_session.begin(_tested(request.node), needs)
     yield ready
     ready.tidy()
 
@@ -122,16 +128,29 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    clause, session = _clause_of(item), item.config.stash.get(_SESSION, None)
-    if clause is None or session is None or not (call.when == "call" or (call.when == "setup" and call.excinfo)):
+    session = item.config.stash.get(_SESSION, None)
+    if session is None or not _clauses_of(item) or not (call.when == "call" or (call.when == "setup" and call.excinfo)):
         return report
-    for outcome in session.outcomes_of(clause, item.nodeid, call):
-        report.user_properties.append((PROPERTY, json.dumps(outcome._asdict())))
-        if outcome.result in ("fail", "crash") and outcome.clause == clause:
+    for outcome in session.outcomes_of(_tested(item), call):
+        report.user_properties.append((PROPERTY, outcome.as_json()))
+        if outcome.result in ("fail", "crash") and outcome.test == item.nodeid:
+            report.outcome = "failed"
             report.longrepr = session.explanation(outcome)
     return report
 
 
-def _clause_of(item: Any) -> str | None:
+def _lateness(item: Any) -> int:
+    """0 for a test that is run with the others, more for one that is run after them."""
+    mark = item.get_closest_marker("late")
+    return 0 if mark is None else int(mark.args[0]) if mark.args else 1
+
+
+def _tested(item: Any) -> Tested:
+    from conformance.session import Tested
+
+    return Tested(_clauses_of(item), item.nodeid, item.obj, item.get_closest_marker("hostile") is not None)
+
+
+def _clauses_of(item: Any) -> tuple[str, ...]:
     mark = item.get_closest_marker("clause")
-    return mark.args[0] if mark else None
+    return mark.args if mark else ()

@@ -1,9 +1,7 @@
 """Where outcomes come together, from one process or several, and become verdicts and report.json."""
 
-import json
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +26,7 @@ class Results:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == PROPERTY and report.when in ("setup", "call"):
-                self.add(Outcome(**json.loads(str(value))))
+                self.add(Outcome.of_json(str(value)))
 
     def add(self, outcome: Outcome) -> None:
         """Take note of one outcome."""
@@ -39,9 +37,12 @@ class Results:
         wanted = {*self.chosen, *self.outcomes}
         return [judge(one, self.outcomes.get(one.id, ())) for one in all_clauses() if one.id in wanted]
 
-    def report(self, *, target: str, dialect: str, seed: int, exit_code: Exit) -> dict[str, Any]:
+    def report(
+        self, *, target: str, dialect: str, seed: int, exit_code: Exit, judgements: list[Judgement],
+        findings: list[dict[str, Any]], deviations: list[dict[str, Any]],
+    ) -> dict[str, Any]:  # fmt: skip
         """The whole run as report.json says it; report.schema.json describes it."""
-        judgements = self.judgements()
+        replays = {one["clause"]: one["replay"] for one in findings}
         return {
             "schema": SCHEMA,
             "tool": f"tcrp-conformance {version('tcrp')}",
@@ -51,19 +52,15 @@ class Results:
             "seconds": round(time.monotonic() - self.started, 3),
             "exit_code": int(exit_code),
             "summary": {str(v): sum(one.verdict is v for one in judgements) for v in Verdict},
-            "clauses": [_clause_row(one) for one in judgements],
+            "clauses": [_clause_row(one, replays.get(one.clause.id)) for one in judgements],
+            "findings": findings,
+            "deviations": deviations,
         }
 
-    def write(self, folder: Path, report: dict[str, Any]) -> Path:
-        """Write report.json into the folder, which is made if need be."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "report.json"
-        path.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        return path
 
-
-def _clause_row(judgement: Judgement) -> dict[str, Any]:
+def _clause_row(judgement: Judgement, replay: str | None) -> dict[str, Any]:
     found, outcomes = judgement.outcome, judgement.outcomes
+    failed, total = judgement.runs
     return {
         "id": judgement.clause.id,
         "level": str(judgement.clause.level),
@@ -75,10 +72,7 @@ def _clause_row(judgement: Judgement) -> dict[str, Any]:
         "expected": found.expected if found else None,
         "actual": found.actual if found else None,
         "bytes": found.data if found else None,
-        "replay": None,
+        "replay": replay,
         "message": judgement.message,
-        "runs": {
-            "failed": sum(one.result in ("fail", "crash", "error") for one in outcomes),
-            "total": sum(one.result != "unsupported" for one in outcomes),
-        },
+        "runs": {"failed": failed, "total": total},
     }

@@ -1,47 +1,70 @@
 """One run against one endpoint: what is to be judged, what works, and what each test found."""
 
 import contextlib
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from conformance import baseline, examples
+from conformance import baseline, causes, examples
 from conformance.baseline import Baseline
 from conformance.bench import Bench
-from conformance.clauses import Clause, Role, UnknownClause, all_clauses, clause, select
+from conformance.clauses import Clause, Level, Role, UnknownClause, all_clauses, clause, select
 from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
-from conformance.findings import Mismatch, Outcome, TargetLost, unsupported
+from conformance.examination import RUNS, Examiner
+from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch, Outcome, TargetLost, unsupported
+from conformance.names import NameState
+from conformance.names import names as fresh_names
 from conformance.pacing import Waits
+from conformance.recording import Steps
+from conformance.trial import Trial, address_of, play_of, to_text
 from conformance.verdicts import Exit
 from tcrp import dialects
 from tcrp.endpoint import parse_endpoint
 
-PLAIN_CONVERSATION = "the plain conversation"
-"""In place of the test's name, where no test but the conversation before them found something."""
+OUTPUT_LINES = 12
 
 
 class UsageProblem(ValueError):
     """An option that cannot be followed; one line says which, why, and what would do."""
 
 
+class Tested(NamedTuple):
+    """A test of the suite: the clauses that it judges, its name, its function, and whether it sends what may hurt."""
+
+    clauses: tuple[str, ...]
+    name: str
+    function: Any
+    hostile: bool = False
+
+
 class Session:
     """What the plugin asks, test by test. `died`: the endpoint ended during the run at least once."""
 
-    def __init__(self, target: Target, bench: Bench, chosen: Sequence[Clause], max_time: float | None) -> None:
+    def __init__(
+        self, target: Target, bench: Bench, chosen: Sequence[Clause], max_time: float | None, runs: int = RUNS
+    ) -> None:
         self.target = target
         self.bench = bench
         self.chosen = [one.id for one in chosen]
         self.died = False
         self.unreachable: str | None = None
         self.seed = examples.drawing.seed
+        self.given: str | None = None
+        self.command: str | None = None
+        """What the command line said of the endpoint: the address, and the command that starts it."""
         self._max_time = max_time
         self._started = time.monotonic()
         self._baseline = Baseline()
         self._stopped: str | None = None
         self._pending: list[Outcome] = []
+        self._last: Tested | None = None
+        self._broken: str | None = None
+        self._examiner = Examiner(bench, runs, self._renew, self._left)
+        self._troubles: set[tuple[str, ...]] = set()
 
     @classmethod
     def of_options(cls, options: Any) -> "Session":
@@ -58,11 +81,10 @@ class Session:
             chosen = choose(options.tcrp_clause, options.tcrp_skip)
         except (UnknownClause, ValueError, Unreachable) as error:
             raise UsageProblem(str(error)) from None
-        for name, value in (("examples", options.tcrp_examples), ("seed", options.tcrp_seed)):
-            if value is not None and value < (1 if name == "examples" else 0):
-                raise UsageProblem(
-                    f"--tcrp-{name} is {value}: a whole number, at least {1 if name == 'examples' else 0}"
-                )
+        for name, least in (("examples", 1), ("runs", 1), ("seed", 0)):
+            value = getattr(options, f"tcrp_{name}")
+            if value is not None and value < least:
+                raise UsageProblem(f"--tcrp-{name} is {value}: a whole number, at least {least}")
         for name in ("idle_timeout", "timeout", "max_time", "ready_timeout"):
             value = getattr(options, f"tcrp_{name}")
             if value is not None and not 0 < value < 1e6:
@@ -71,93 +93,184 @@ class Session:
         examples.drawing.seconds = examples.SECONDS * max(1.0, examples.drawing.examples / examples.DEFAULT_EXAMPLES)
         examples.drawing.seed = options.tcrp_seed or 0
         bench = Bench(target, dialect, Waits(options.tcrp_timeout), options.tcrp_idle_timeout)
-        return cls(target, bench, chosen, options.tcrp_max_time)
+        session = cls(target, bench, chosen, options.tcrp_max_time, options.tcrp_runs)
+        session.given, session.command = options.tcrp_target, options.tcrp_exec
+        return session
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Start the endpoint, hold the plain conversation, and end at last what was begun."""
         try:
-            self.target.start()
-            if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
-                raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
-            self._hold_baseline()
-            self._pending.extend(self._baseline_outcomes())
-        except (Unreachable, TargetLost) as error:
-            self.unreachable = str(error)
-            self.target.stop()
-            pytest.exit(f"unreachable: {error}", returncode=Exit.UNREACHABLE)
-        try:
+            try:
+                self.target.start()
+                if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
+                    raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
+                self._hold_baseline()
+                self._pending.extend(self._baseline_outcomes())
+            except (Unreachable, TargetLost) as error:
+                self.unreachable = str(error)
+                pytest.exit(f"unreachable: {error}", returncode=Exit.UNREACHABLE)
             yield
         finally:
             self.bench.close()
             self.target.stop()
 
-    def begin(self, needs: Sequence[str]) -> Bench:
+    def begin(self, test: Tested, needs: Sequence[str]) -> Bench:
         """Before a test: the bench, or the reason why the clause cannot be judged."""
+        self._blame_the_last()
+        self._last = test
+        if self.target.stopped:
+            self._restart()
         self.bench.notes.clear()
         self.bench.examples = 0
+        self.bench.passed.clear()
         if self._stopped:
             unsupported(self._stopped)
-        if self._max_time is not None and time.monotonic() - self._started > self._max_time:
+        if self._left() <= 0:
             unsupported(f"not judged within --max-time of {self._max_time:g} s")
         blocking = self._baseline.no_chat if "chat" in needs else self._baseline.no_rooms
         if blocking is not None:
             unsupported(f"blocked by {blocking}")
+        self.target.begin()
+        self.bench.begin()
         return self.bench
 
-    def outcomes_of(self, clause_id: str, test: str, call: "pytest.CallInfo[None]") -> list[Outcome]:
-        """After a test: what it found, and before it what the plain conversation found, which is told once."""
-        outcome = self._outcome(clause_id, test, call)
-        if outcome.result in ("fail", "crash"):
-            outcome = self._look_after(outcome)
+    def outcomes_of(self, test: Tested, call: "pytest.CallInfo[None]") -> list[Outcome]:
+        """After a test: what it found, and before it what was found since the test before, which is told once."""
+        found = call.excinfo.value if call.excinfo else None
+        if found is None and (test.hostile or self._has_ended()):
+            found = self._is_gone()
+        outcome = self._outcome(test, call, found)
+        if isinstance(found, Finding):
+            outcome = self._look_into(test, outcome, found, call.duration)
         pending, self._pending = self._pending, []
-        return [*pending, outcome]
+        if outcome.result != "pass":
+            return [*pending, outcome]
+        return [*pending, *(outcome._replace(clause=one) for one in test.clauses)]
 
-    def _outcome(self, clause_id: str, test: str, call: "pytest.CallInfo[None]") -> Outcome:
-        done = Outcome(clause_id, "pass", test, round(call.duration, 3), self.bench.examples)
-        if call.excinfo is None:
-            return done._replace(message="; ".join(self.bench.notes) or None)
-        match call.excinfo.value:
-            case Mismatch() as found:
+    def _outcome(self, test: Tested, call: "pytest.CallInfo[None]", found: BaseException | None) -> Outcome:
+        done = Outcome(test.clauses[0], "pass", test.name, round(call.duration, 3), self.bench.examples)
+        match found:
+            case None:
+                return done._replace(message="; ".join(self.bench.notes) or None)
+            case Finding():
                 return _failed(done, found)
-            case TargetLost() as lost:
-                return done._replace(
-                    result="crash", expected="the server to go on serving", actual=str(lost), message=str(lost)
-                )
-            case pytest.skip.Exception() as skipped:
-                return done._replace(result="unsupported", message=skipped.msg)
+            case pytest.skip.Exception():
+                return done._replace(result="unsupported", message=found.msg)
             case error:
+                assert call.excinfo is not None
                 where = call.excinfo.traceback[-1]
                 text = f"{type(error).__name__}: {error} ({Path(where.path).name}:{where.lineno + 1})"
                 return done._replace(result="error", message=" ".join(text.split()))
 
-    def _look_after(self, outcome: Outcome) -> Outcome:
-        """After a failure: does the server still live and serve? If not, that is the finding, and a server that is
-        ours is started anew so that the rest is judged fairly.
-        """
+    def _has_ended(self) -> bool:
+        return self._stopped is None and self.target.ended() is not None
+
+    def _is_gone(self) -> Finding | None:
+        """After a hostile test that found nothing: does a well-formed CREATE still get its token (TCRP-6.1)?"""
+        steps = self.bench.recorder.steps()
+        try:
+            self.bench.still_serves("this conversation")
+        except Finding as found:
+            found.steps, found.names = steps, self.bench.began_with
+            return found
+        finally:
+            self.bench.tidy()
+        return None
+
+    def _blame_the_last(self) -> None:
+        """The server ended after the last test was over: that test ended it."""
+        if self._last is None or not self._has_ended():
+            return
+        lost = TargetLost(str(self.target.ended()))
+        outcome = _failed(Outcome(self._last.clauses[0], "pass", self._last.name, 0.0), lost)
+        self._pending.append(self._look_into(self._last, outcome, lost, 0.0))
+
+    def _look_into(self, test: Tested, outcome: Outcome, found: Finding, seconds: float) -> Outcome:
+        """Whether the server still lives and serves, whether it fails again, and what that hinges on."""
+        example, names = found.example or {}, found.names or self.bench.began_with
+        steps = self.bench.recorder.steps() if found.steps is None else found.steps
+        passed = list(self.bench.passed)
+        serves = False
+        if not found.stopped:
+            outcome, serves = self._look_after(outcome)
+        play = play_of(test.function)
+        evidence = _evidence(found, steps, address_of(play), example, names)._replace(
+            output=tuple(self.target.output(OUTPUT_LINES))
+        )
+        trouble = causes.trouble_of(evidence.output)
+        renewable = self.target.renewable
+        if (serves or renewable) and clause(outcome.clause).level is not Level.MAY and trouble not in self._troubles:
+            examined = self._examiner.examine(
+                Trial(play, example, names), steps, getattr(found, "check", None), seconds, passed,
+                hinge=outcome.result != "crash",
+            )  # fmt: skip
+            evidence = evidence._replace(failed=examined.failed, runs=examined.runs)
+            if examined.hinge is not None:
+                evidence = evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
+            serves = not renewable and self._still_works()
+        if trouble is not None:
+            self._troubles.add(trouble)
+        if not serves and not (found.stopped and not renewable):
+            self._start_anew(outcome)
+        return outcome._replace(evidence=evidence)
+
+    def _still_works(self) -> bool:
+        try:
+            self._broken = baseline.still_works(self.bench)
+        except TargetLost:
+            self._broken = baseline.ROOMS
+        return self._broken is None
+
+    def _look_after(self, outcome: Outcome) -> tuple[Outcome, bool]:
+        """After a failure: does the server still live and serve? If it has ended, that is the finding."""
         self.bench.tidy()
         try:
             broken = baseline.still_works(self.bench)
             ended = self.target.ended()
         except TargetLost as lost:
             broken, ended = baseline.ROOMS, str(lost)
-        if ended is not None:
-            self.died = True
-            ended = self.target.ended() or ended
-            last = " | ".join(self.target.output(3))
-            message = f"{ended}; its last output: {last}" if last else ended
-            outcome = outcome._replace(result="crash", actual=ended, message=message)
-        if (broken is None and ended is None) or self._restart():
-            return outcome
-        if ended is not None:
+        if ended is None:
+            self._broken = broken
+            return outcome, broken is None
+        self._broken = baseline.ROOMS
+        ended = self.target.ended() or ended
+        last = self.target.output(1)
+        actual = f"{ended}: {last[0].strip()}" if last else ended
+        return outcome._replace(result="crash", actual=actual, message=actual), False
+
+    def _start_anew(self, outcome: Outcome) -> None:
+        """Start a server that is ours anew, so that the rest is judged fairly; of another, say why the rest is not."""
+        crashed = outcome.result == "crash"
+        self.died = self.died or crashed
+        if self._restart():
+            return
+        if crashed:
             self._stopped = f"not judged: the server had ended under {outcome.clause}"
-        elif broken == baseline.CHAT:
+        elif self._broken == baseline.CHAT:
             self._baseline = self._baseline._replace(no_chat=f"{outcome.clause}, since which chat no longer works")
             self.bench.chat_works = False
         else:
             blocking = f"{outcome.clause}, since which no room can be had"
             self._baseline = Baseline((), no_rooms=blocking, no_chat=blocking)
-        return outcome
+
+    def _left(self) -> float:
+        """Seconds left of --max-time."""
+        return math.inf if self._max_time is None else self._started + self._max_time - time.monotonic()
+
+    def _renew(self) -> bool:
+        """Make the endpoint as good as new: where that is quickly done it is started anew, else it gets other names."""
+        if not self.target.renewable:
+            self.bench.tidy()
+            self.bench.drop_common()
+            fresh_names.renew()
+            return True
+        try:
+            self.target.restart()
+        except (Unreachable, TargetLost):
+            return False
+        self.bench.forget()
+        return True
 
     def _restart(self) -> bool:
         try:
@@ -174,11 +287,33 @@ class Session:
         self.bench.chat_works = self._baseline.no_chat is None
 
     def _baseline_outcomes(self) -> list[Outcome]:
-        seconds = round(time.monotonic() - self._started, 3)
-        return [
-            _failed(Outcome(found.clause or "TCRP-3.4a", "pass", PLAIN_CONVERSATION, seconds, 1), found)
-            for found in self._baseline.findings
-        ]
+        """What the plain conversation found. Where it fails only sometimes, the rest is judged all the same."""
+        found = self._baseline.findings
+        if not found:
+            return []
+        seconds = time.monotonic() - self._started
+        outcome = _failed(Outcome("TCRP-3.4a", "pass", PLAIN_CONVERSATION, round(seconds, 3), 1), found[0])
+        outcome, flaky = self._examined_baseline(outcome, found[0])
+        if self.target.ended() is not None or (flaky and self.target.renewable):
+            self._start_anew(outcome)
+        elif flaky:
+            self._hold_baseline()
+        return [outcome]
+
+    def _examined_baseline(self, outcome: Outcome, found: Mismatch) -> tuple[Outcome, bool]:
+        """With its evidence, and whether it fails only sometimes."""
+        steps, names = found.steps or (), found.names or self.bench.began_with
+        output = tuple(self.target.output(OUTPUT_LINES))
+        if (ended := self.target.ended()) is not None:
+            outcome = outcome._replace(result="crash", actual=ended, message=ended)
+        evidence = _evidence(found, steps, address_of(baseline.plain), {}, names)._replace(output=output)
+        examined = self._examiner.examine(
+            Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"
+        )
+        evidence = evidence._replace(failed=examined.failed, runs=examined.runs)
+        if examined.hinge is not None:
+            evidence = evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
+        return outcome._replace(evidence=evidence), examined.failed < examined.runs
 
     @staticmethod
     def explanation(outcome: Outcome) -> str:
@@ -190,12 +325,24 @@ class Session:
         return "\n".join(lines)
 
 
-def _failed(outcome: Outcome, found: Mismatch) -> Outcome:
+def _failed(outcome: Outcome, found: Finding) -> Outcome:
     """The outcome of a test that found this."""
+    if not isinstance(found, Mismatch):
+        return outcome._replace(
+            result="crash", expected="the server to go on serving", actual=str(found), message=str(found)
+        )
     data = None if found.data is None else found.data.hex()
     return outcome._replace(
-        result="fail", expected=found.expected, actual=found.actual, data=data, message=str(found)
+        clause=found.clause or outcome.clause, result="fail", expected=found.expected, actual=found.actual, data=data,
+        message=str(found),
     )  # fmt: skip
+
+
+def _evidence(
+    found: Finding, steps: Steps, play: str, example: Mapping[str, Any], names: NameState
+) -> Evidence:  # fmt: skip
+    at, check = (found.at, found.check) if isinstance(found, Mismatch) else (None, None)
+    return Evidence(tuple(step.as_dict() for step in steps), play, to_text(example), names, at, check)
 
 
 def choose(words: Sequence[str], skipped: Sequence[str]) -> list[Clause]:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance import reports
+from conformance.causes import causes
+from conformance.presentation import Findings
 from conformance.results import Results
+from conformance.screen import counts
 from conformance.session import Session
-from conformance.terminal import counts
-from conformance.verdicts import exit_code
+from conformance.verdicts import Verdict, exit_code
 
 
 class Summary(Results):
@@ -22,13 +25,19 @@ class Summary(Results):
         if not self.outcomes:
             return
         judgements = self.judgements()
+        summary = {str(verdict): sum(one.verdict is verdict for one in judgements) for verdict in Verdict}
         terminalreporter.section("TCRP conformance")
-        terminalreporter.write_line(f"{self.session.target.endpoint}: {counts(judgements)}")
+        terminalreporter.write_line(f"{self.session.target.endpoint}: {counts(summary)}")
         if self.report_dir is not None:
+            folder = Path(self.report_dir)
+            findings = Findings(self.session)
             report = self.report(
                 target=str(self.session.target.endpoint),
                 dialect=self.session.bench.dialect.name,
                 seed=self.session.seed,
                 exit_code=exit_code(judgements),
+                judgements=judgements,
+                findings=findings.rows(causes(judgements), folder),
+                deviations=[],
             )
-            terminalreporter.write_line(f"report: {self.write(Path(self.report_dir), report)}")
+            terminalreporter.write_line(f"report: {reports.write(report, folder, ['json'])[0]}")

@@ -1,134 +1,178 @@
-"""What a run prints: a line a clause as it is judged, then the findings, then the sum."""
+"""What a run prints while it goes on: at a terminal one live line, elsewhere plain lines."""
 
-import sys
-import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterable
 
 import pytest
+from rich.console import RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from conformance.clauses import PREFIX, clause
-from conformance.findings import Outcome
+from conformance import screen
+from conformance.clauses import clause
+from conformance.findings import PLAIN_CONVERSATION, Outcome
 from conformance.plugin import use
 from conformance.results import Results
-from conformance.session import PLAIN_CONVERSATION, Session
-from conformance.verdicts import Exit, Judgement, Verdict, judge
+from conformance.screen import STYLES, Screen, hung, safe, short
+from conformance.session import Session
+from conformance.verdicts import Judgement, Verdict, judge
 
-WIDTH = 100
-INDENT = " " * 11
-_LOUD = (Verdict.CRASH, Verdict.FAIL, Verdict.WEAK, Verdict.ERROR, Verdict.FLAKY)
-_COLOURS = {
-    Verdict.PASS: "32", Verdict.FAIL: "1;31", Verdict.CRASH: "1;31", Verdict.ERROR: "1;35", Verdict.FLAKY: "1;31",
-    Verdict.WEAK: "33", Verdict.INFO: "36", Verdict.UNSUPPORTED: "2", Verdict.KNOWN: "2",
-}  # fmt: skip
-_ENDINGS = {
-    Exit.CONFORMS: "conforms",
-    Exit.FAILED: "does not conform",
-    Exit.INTERRUPTED: "interrupted",
-    Exit.SUITE_FAULT: "the suite itself failed: please report it",
-    Exit.NOTHING: "nothing was judged",
-    Exit.UNREACHABLE: "the target is unreachable",
-    Exit.DIED: "the target died during the run",
-}
+LOUD = (Verdict.CRASH, Verdict.FAIL, Verdict.WEAK, Verdict.ERROR, Verdict.FLAKY)
+_VERDICT = 12
+_LATE = "after the others"
 
 
 class Progress(Results):
-    """Collects the outcomes and prints each clause as soon as its tests are done. `verbosity`: -1, 0 or 1."""
+    """Collects the outcomes and tells of each clause as soon as its tests are done. `verbosity`: -1, 0 or 1."""
 
     def __init__(self, session: Session, verbosity: int = 0) -> None:
         super().__init__()
         self.session = session
         self.chosen = list(session.chosen)
         self.verbosity = verbosity
-        self.colour = sys.stdout.isatty()
-        self._current: str | None = None
+        self.screen = Screen()
+        self._live: Live | None = None
+        self._clauses: dict[str, str] = {}  # by test
+        self._left: Counter[str] = Counter()  # tests to come, by clause
+        self._late: set[str] = set()
+        self._judging = ""
+        self._told: dict[str, Verdict] = {}
         self._section: str | None = None
+        self._headed: str | None = None
+        self._passed: list[str] = []
+        self._unsupported: dict[str, list[str]] = {}
+        self._blocked: Counter[str] = Counter()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         use(config, self.session)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            mark = item.get_closest_marker("clause")
+            if mark is not None:
+                self._clauses[item.nodeid] = mark.args[0]
+                self._left[mark.args[0]] += 1
+                if item.get_closest_marker("late"):
+                    self._late.add(mark.args[0])
+        if self.verbosity >= 0 and self.screen.is_live:
+            self._live = Live(
+                get_renderable=self._line, console=self.screen, transient=True, refresh_per_second=4,
+                redirect_stdout=False, redirect_stderr=False,
+            )  # fmt: skip
+            self._live.start()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._judging = self._clauses.get(nodeid, "")
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        before = self._current
         super().pytest_runtest_logreport(report)
-        if self._current != before and before is not None:
-            self._print_clause(before)
+        done = self._clauses.get(report.nodeid)
+        if report.when == "teardown" and done is not None:
+            self._left[done] -= 1
+            if not self._left[done] and done in self.outcomes:
+                self._tell(done, _LATE if done in self._late else clause(done).section)
 
     def add(self, outcome: Outcome) -> None:
         super().add(outcome)
-        if outcome.test != PLAIN_CONVERSATION:
-            self._current = outcome.clause
+        if outcome.test == PLAIN_CONVERSATION:
+            self._tell(outcome.clause, PLAIN_CONVERSATION)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        if self._current is not None:
-            self._print_clause(self._current)
-            self._current = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        for clause_id in [one for one in self.outcomes if one not in self._told]:
+            self._tell(clause_id, clause(clause_id).section)  # interrupted before its last test
+        self._end_section()
+        for reason, count in self._blocked.items():
+            self._print("unsupported", f"{count} clause{'s' * (count != 1)} ({reason})")
 
-    def _print_clause(self, clause_id: str) -> None:
+    def _tell(self, clause_id: str, section: str) -> None:
         judged = judge(clause(clause_id), self.outcomes[clause_id])
+        if self._told.get(clause_id) is judged.verdict:
+            return
+        self._told[clause_id] = judged.verdict
         if self.verbosity < 0:
             return
-        if judged.clause.section != self._section:
-            self._section = judged.clause.section
-            print(f"\n{self._section}")
-        short = judged.clause.id.removeprefix(PREFIX)
-        print(f"  {self.painted(judged.verdict)} {short:<6} {judged.clause.title}{_why(judged)}", flush=True)
+        if section != self._section:
+            self._end_section()
+            self._section = section
         if self.verbosity > 0:
-            for outcome in judged.outcomes:
-                tries = f", {outcome.examples} examples" if outcome.examples else ""
-                print(f"{INDENT} {outcome.test.rpartition('::')[2]}: {outcome.result}, {outcome.seconds:.2f} s{tries}")
+            self._print_clause(judged)
+            self._print_tests(judged)
+        elif judged.verdict in LOUD:
+            self._print_clause(judged)
+        elif self._live is None:
+            self._note(judged)
 
-    def painted(self, verdict: Verdict) -> str:
-        """A verdict, padded, in colour at a terminal."""
-        text = f"{verdict:<11}"
-        return f"\033[{_COLOURS[verdict]}m{text}\033[0m" if self.colour else text
+    def _note(self, judged: Judgement) -> None:
+        """What passes, and what is not supported, waits for the end of its section; the rest is told at once."""
+        reason = judged.message or "no reason given"
+        if judged.verdict is Verdict.PASS:
+            self._passed.append(short(judged.clause.id))
+        elif judged.verdict is not Verdict.UNSUPPORTED:
+            self._print_clause(judged)
+        elif reason.startswith("blocked by "):
+            self._blocked[reason] += 1
+        else:
+            self._unsupported.setdefault(reason, []).append(short(judged.clause.id))
 
-    def print_findings(self) -> None:
-        """Every finding with what was expected, what came and the bytes; the worst first."""
-        judgements = self.judgements()
-        for verdict in _LOUD:
-            for one in judgements:
-                if one.verdict is verdict:
-                    self._print_finding(one)
+    def _end_section(self) -> None:
+        if self._passed:
+            self._head()
+            self._print("pass", " ".join(self._passed))
+        for reason, clauses in self._unsupported.items():
+            self._head()
+            self._print("unsupported", f"{' '.join(clauses)} ({reason})")
+        self._passed, self._unsupported = [], {}
 
-    def _print_finding(self, judged: Judgement) -> None:
-        print(f"\n{self.painted(judged.verdict)} {judged.clause.id} {judged.clause.level}: {judged.clause.title}")
-        print(_wrapped(judged.clause.quote))
-        if judged.outcome is None:
-            return
-        if judged.outcome.expected is not None:
-            print(_wrapped(f"expected  {judged.outcome.expected}", hang=10))
-            print(_wrapped(f"actual    {judged.outcome.actual}", hang=10))
-        if judged.verdict in (Verdict.ERROR, Verdict.CRASH) and judged.message:
-            print(_wrapped(f"message   {judged.message}", hang=10))
-        if judged.outcome.data:
-            print(_wrapped(f"bytes     {_hex(judged.outcome.data)}", hang=10))
+    def _head(self) -> None:
+        """The section's name, before its first line."""
+        if self._section != self._headed and (self._live is None or self.verbosity > 0):
+            self._headed = self._section
+            self.screen.print()
+            self.screen.print(Text(self._section or ""))
 
-    def print_end(self, code: Exit, seconds: float, report: str) -> None:
-        """The sum of the run."""
-        print(f"\n{counts(self.judgements())} in {seconds:.1f} s")
-        print(f"report: {report}")
-        print(f"exit {int(code)}: {_ENDINGS[code]}")
+    def _print(self, verdict: str, text: str) -> None:
+        hung(
+            self.screen, Text.assemble("  ", (f"{verdict:<{_VERDICT}}", STYLES[verdict])), Text(safe(text, limit=4096))
+        )
+
+    def _print_clause(self, judged: Judgement) -> None:
+        self._head()
+        why = f" ({judged.message})" if judged.verdict in (Verdict.UNSUPPORTED, Verdict.INFO) and judged.message else ""
+        self._print(str(judged.verdict), f"{short(judged.clause.id):<5} {judged.clause.title}{why}")
+
+    def _print_tests(self, judged: Judgement) -> None:
+        for outcome in judged.outcomes:
+            tries = f", {outcome.examples} example{'s' * (outcome.examples != 1)}" if outcome.examples else ""
+            name = outcome.test.rpartition("::")[2]
+            line = f"{name}: {outcome.result}, {outcome.seconds:.2f} s{tries}"
+            hung(self.screen, Text(" " * (_VERDICT + 2)), Text(safe(line), "dim"))
+
+    def _line(self) -> RenderableType:
+        """The live line: how far, how long, what was found, what is being judged."""
+        total = len(self._left)
+        done = total - sum(map(bool, list(self._left.values())))
+        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+        text = Text(f"{done}/{total}  {minutes}:{seconds:02}")
+        found = Counter(list(self._told.values()))
+        for verdict in Verdict:
+            if found[verdict]:
+                text.append(f"  {found[verdict]} ").append(str(verdict), STYLES[verdict])
+        text.append(f"  {short(self._judging)}", "dim")
+        text.no_wrap, text.overflow = True, "ellipsis"
+        line = Table.grid(padding=(0, 1))
+        line.add_row(ProgressBar(total=total or 1, completed=done, width=min(24, self.screen.width // 4)), text)
+        return line
 
 
 def counts(judgements: Iterable[Judgement]) -> str:
     """`61 pass, 1 fail, 3 unsupported`."""
     found = Counter(one.verdict for one in judgements)
-    return ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict]) or "nothing judged"
-
-
-def _why(judged: Judgement) -> str:
-    if judged.verdict in (Verdict.UNSUPPORTED, Verdict.INFO) and judged.message:
-        return f" ({judged.message})"
-    return ""
-
-
-def _hex(data: str, limit: int = 64) -> str:
-    spaced = " ".join(data[at : at + 2] for at in range(0, min(len(data), 2 * limit), 2))
-    return spaced if len(data) <= 2 * limit else f"{spaced} ... ({len(data) // 2} bytes)"
-
-
-def _wrapped(text: str, hang: int = 0) -> str:
-    return textwrap.fill(
-        text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT + " " * hang, break_on_hyphens=False
-    )
+    return screen.counts({str(verdict): found[verdict] for verdict in Verdict})

@@ -48,6 +48,14 @@ class Judgement:
     def message(self) -> str | None:
         return self.outcome.message if self.outcome else None
 
+    @property
+    def runs(self) -> tuple[int, int]:
+        """Of a finding, how many runs of how many failed; else how many tests of how many that could judge."""
+        if self.outcome is not None and self.outcome.evidence is not None:
+            return self.outcome.evidence.failed, self.outcome.evidence.runs
+        judged = [one for one in self.outcomes if one.result != "unsupported"]
+        return sum(one.result != "pass" for one in judged), len(judged)
+
 
 _WORST_FIRST = ("error", "crash", "fail", "unsupported", "pass")
 
@@ -58,8 +66,15 @@ def judge(clause: Clause, outcomes: Iterable[Outcome]) -> Judgement:
     results = {outcome.result for outcome in outcomes}
     order = [r for r in _WORST_FIRST if r != "unsupported" or "pass" not in results]
     result = next((r for r in order if r in results), None)
-    decisive = next((outcome for outcome in outcomes if outcome.result == result), None)
-    return Judgement(clause, _verdict(clause, result), decisive, outcomes)
+    decisive = min((outcome for outcome in outcomes if outcome.result == result), key=_is_flaky, default=None)
+    verdict = _verdict(clause, result)
+    if verdict is Verdict.FAIL and decisive is not None and _is_flaky(decisive):
+        verdict = Verdict.FLAKY
+    return Judgement(clause, verdict, decisive, outcomes)
+
+
+def _is_flaky(outcome: Outcome) -> bool:
+    return outcome.evidence is not None and outcome.evidence.failed < outcome.evidence.runs
 
 
 def _verdict(clause: Clause, result: str | None) -> Verdict:
@@ -81,13 +96,15 @@ def _verdict(clause: Clause, result: str | None) -> Verdict:
 
 
 def exit_code(
-    judgements: Iterable[Judgement], level: Level = Level.MUST, *, interrupted: bool = False, died: bool = False
-) -> Exit:
-    """What the run as a whole says. `level`: the least binding level whose break counts as failure."""
+    judgements: Iterable[Judgement], level: Level = Level.MUST, *, interrupted: bool = False, died: bool = False,
+    red: bool = False,
+) -> Exit:  # fmt: skip
+    """What the run as a whole says. `level`: the least binding level whose break counts as failure; `red`: something
+    else makes it one, a deviation that is listed and does not deviate.
+    """
     judgements = list(judgements)
     verdicts = {judgement.verdict for judgement in judgements}
-    counting = {Level.MUST: {Verdict.FAIL}, Level.SHOULD: {Verdict.FAIL, Verdict.WEAK}}
-    failing = counting.get(level, {Verdict.FAIL, Verdict.WEAK})
+    failing = {Verdict.FAIL, Verdict.FLAKY} if level is Level.MUST else {Verdict.FAIL, Verdict.FLAKY, Verdict.WEAK}
     broken_may = level is Level.MAY and any(
         judgement.verdict is Verdict.INFO and judgement.outcome and judgement.outcome.result == "fail"
         for judgement in judgements
@@ -100,6 +117,6 @@ def exit_code(
         return Exit.SUITE_FAULT
     if died or Verdict.CRASH in verdicts:
         return Exit.DIED
-    if verdicts & failing or broken_may:
+    if verdicts & failing or broken_may or red:
         return Exit.FAILED
     return Exit.CONFORMS

@@ -84,11 +84,16 @@ def mark(rows: tuple[Row, ...], offset: int, problem: str) -> tuple[Row, ...]:
 
 
 def format_rows(rows: tuple[Row, ...]) -> str:
-    """The rows as lines of text. Long fields are cut, and then their size is said."""
+    """The rows as lines of text. Long fields are cut, and then their size is said; the byte that a problem is about
+    is among those that are left, and `^^` stands under it.
+    """
     lines = [_line("offset", "bytes", "field", "value")]
     for row in rows:
-        lines.append(_line(str(row.offset), _hex(row.data), row.field, _cut(row.value)))
+        text, column = _hex(row.data, None if row.at is None else row.at - row.offset)
+        lines.append(_line(str(row.offset), text, row.field, _cut(row.value)))
         if row.problem:
+            if column is not None:
+                lines.append(f"{'':{8 + column}}^^")
             lines.append(f"{'!':>6}  at {row.at}: {row.problem}")
     return "\n".join(lines)
 
@@ -130,10 +135,22 @@ def _number(value: int) -> str:
     return str(value) if value < 1 << 64 else f"about 2^{value.bit_length() - 1}"
 
 
-def _hex(data: bytes) -> str:
-    if len(data) * 3 - 1 <= _BYTES_WIDTH:
-        return data.hex(" ")
-    return f"{data[:_HEAD].hex(' ')} … {data[-_TAIL:].hex(' ')} ({len(data)} bytes)"
+def _hex(data: bytes, spot: int | None) -> tuple[str, int | None]:
+    """The bytes as they are shown, and where in that the byte at `spot` stands, if there is one."""
+    size = len(data)
+    if size * 3 - 1 <= _BYTES_WIDTH:
+        parts, note = [range(size)], ""
+    else:
+        parts, note = [range(_HEAD), range(size - _TAIL, size)], f" ({size} bytes)"
+        if spot is not None and _HEAD <= spot < size - _TAIL:
+            parts = [range(2), range(spot - 1, spot + 2), range(size - 1, size)]
+    text, column = "", None
+    for part in parts:
+        text += " … " if text else ""
+        if spot is not None and spot in part:
+            column = len(text) + 3 * part.index(spot)
+        text += data[part.start : part.stop].hex(" ")
+    return text + note, column
 
 
 def _cut(value: str) -> str:

@@ -7,12 +7,11 @@ speaks in time, whose host is silent. Each test then looks at its part of what w
 import time
 from dataclasses import dataclass, field
 
-import pytest
-
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch, unsupported
 from conformance.marks import clause, needs_chat
 from conformance.peers import Peer
+from conformance.recording import Steps
 from tcrp import Create, Join, Membership, Status
 
 pytestmark = needs_chat
@@ -27,6 +26,7 @@ class Scene:
     """What was seen. A time is in seconds since the member's last datagram was sent; None: it never happened."""
 
     problem: Mismatch | None = None
+    steps: Steps = ()
     guest_notice: float | None = None
     guest_notices: int = 0
     guest_removed: bool = False
@@ -45,22 +45,23 @@ class Scene:
     bystander_notices: list[str] = field(default_factory=list)
 
 
-_scenes: dict[int, Scene] = {}
+_scenes: dict[tuple[Bench, int], Scene] = {}
 
 
-@pytest.fixture
 def scene(bench: Bench) -> Scene:
     """The scene, played at the first need."""
     if bench.idle_timeout is None:
         unsupported("needs --idle-timeout, the server's idle time")
-    if id(bench) not in _scenes:
-        played = Scene()
+    if (key := (bench, bench.round)) in _scenes:
+        bench.recorder.adopt(_scenes[key].steps)
+    else:
+        played = _scenes[key] = Scene()
         try:
             _play(bench, bench.idle_timeout, played)
         except Mismatch as mismatch:
             played.problem = mismatch
-        _scenes[id(bench)] = played
-    seen = _scenes[id(bench)]
+        played.steps = bench.recorder.steps()
+    seen = _scenes[key]
     if seen.problem is not None:
         raise seen.problem
     return seen
@@ -153,64 +154,71 @@ def _in_time(bench: Bench, who: str, at: float | None) -> None:
 
 
 @clause("TCRP-4.4c")
-def test_empty_messages_keep_a_member(bench: Bench, scene: Scene) -> None:
-    if not scene.kept_by_empties:
+def test_empty_messages_keep_a_member(bench: Bench) -> None:
+    seen = scene(bench)
+    if not seen.kept_by_empties:
         raise Mismatch("a member that sends empty messages to stay", "it was removed")
 
 
 @clause("TCRP-5.3a")
-def test_an_idle_member_is_removed_in_time(bench: Bench, scene: Scene) -> None:
+def test_an_idle_member_is_removed_in_time(bench: Bench) -> None:
+    seen = scene(bench)
     latest = _bound(bench)[1]
-    if not scene.guest_removed:
+    if not seen.guest_removed:
         raise Mismatch(f"a silent member to be removed within {latest:g} s", "it is still a member")
-    if scene.silent_served and not scene.guest_revived:
+    if seen.silent_served and not seen.guest_revived:
         raise Mismatch(f"a member that never sent a datagram to be removed within {latest:g} s", "it is still a member")
 
 
 @clause("TCRP-5.3b")
-def test_no_member_is_removed_before_its_time(bench: Bench, scene: Scene) -> None:
+def test_no_member_is_removed_before_its_time(bench: Bench) -> None:
+    seen = scene(bench)
     idle = _bound(bench)[0]
-    if scene.guest_notice is not None and scene.guest_notice < idle - GRAIN:
-        raise Mismatch(f"a silent member to stay for {idle:g} s", f"it was removed after {scene.guest_notice:.2f} s")
-    if not scene.late_speaker_served:
+    if seen.guest_notice is not None and seen.guest_notice < idle - GRAIN:
+        raise Mismatch(f"a silent member to stay for {idle:g} s", f"it was removed after {seen.guest_notice:.2f} s")
+    if not seen.late_speaker_served:
         raise Mismatch(f"a member silent for {0.7 * idle:g} s to be heard", "it was not")
-    if not scene.late_starter_served:
+    if not seen.late_starter_served:
         raise Mismatch(f"a member whose first datagram comes {0.7 * idle:g} s after COMPLETE to be heard", "it was not")
-    if not scene.kept_by_chat:
+    if not seen.kept_by_chat:
         raise Mismatch("a member that talks to stay", "it was removed")
 
 
 @clause("TCRP-5.3c")
-def test_an_idle_member_gets_a_disconnect_notice(bench: Bench, scene: Scene) -> None:
-    if scene.guest_removed or scene.guest_notice is not None:
-        _in_time(bench, "a disconnect notice to a silent member", scene.guest_notice)
+def test_an_idle_member_gets_a_disconnect_notice(bench: Bench) -> None:
+    seen = scene(bench)
+    if seen.guest_removed or seen.guest_notice is not None:
+        _in_time(bench, "a disconnect notice to a silent member", seen.guest_notice)
     else:
         unsupported("the silent member was not removed: TCRP-5.3a")
 
 
 @clause("TCRP-5.4b")
-def test_the_notice_of_an_idle_member_goes_to_nobody_else(bench: Bench, scene: Scene) -> None:
-    if scene.bystander_notices:
-        raise Mismatch("no notice to members that are not idle", f"one to {scene.bystander_notices[0]}")
-    if scene.guest_notices > 1:
-        raise Mismatch("one notice to a member that was idle", f"{scene.guest_notices}")
+def test_the_notice_of_an_idle_member_goes_to_nobody_else(bench: Bench) -> None:
+    seen = scene(bench)
+    if seen.bystander_notices:
+        raise Mismatch("no notice to members that are not idle", f"one to {seen.bystander_notices[0]}")
+    if seen.guest_notices > 1:
+        raise Mismatch("one notice to a member that was idle", f"{seen.guest_notices}")
 
 
 @clause("TCRP-5.3d")
-def test_an_idle_host_is_a_host_that_left(bench: Bench, scene: Scene) -> None:
-    _in_time(bench, "a disconnect notice to the guest of a silent host", scene.orphan_notice)
-    _in_time(bench, "a disconnect notice to the silent host", scene.host_notice)
-    if not scene.orphan_room_gone:
+def test_an_idle_host_is_a_host_that_left(bench: Bench) -> None:
+    seen = scene(bench)
+    _in_time(bench, "a disconnect notice to the guest of a silent host", seen.orphan_notice)
+    _in_time(bench, "a disconnect notice to the silent host", seen.host_notice)
+    if not seen.orphan_room_gone:
         raise Mismatch("the room of a silent host to be gone", "it can still be joined")
-    if not scene.orphan_name_free:
+    if not seen.orphan_name_free:
         raise Mismatch("the name of a silent host's room to be free", "a CREATE is refused")
 
 
 @clause("TCRP-5.3e")
-def test_an_idle_member_comes_back_by_joining_password_included(bench: Bench, scene: Scene) -> None:
-    if scene.guest_removed and scene.guest_revived:
+def test_an_idle_member_comes_back_by_joining_password_included(bench: Bench) -> None:
+    seen = scene(bench)
+    if seen.guest_removed and seen.guest_revived:
         raise Mismatch("the token of a member that was idle to be void", "with it, the member is back")
-    if scene.back_without_password:
-        raise Mismatch("a JOIN without the password to get status 3", scene.back_without_password)
-    if scene.back_with_password:
-        raise Mismatch("a JOIN with the password to be served", scene.back_with_password)
+    if seen.back_without_password:
+        raise Mismatch("a JOIN without the password to get status 3", seen.back_without_password)
+    if seen.back_with_password:
+        raise Mismatch("a JOIN with the password to be served", seen.back_with_password)

@@ -4,7 +4,7 @@ import time
 
 from conformance.bench import Bench, nonce
 from conformance.findings import Mismatch, shown, unsupported
-from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
+from conformance.marks import clause, last, must_be_served, must_have_status, needs_chat
 from conformance.peers import Datagram, Peer
 from tcrp import Create, Join, LocalProtocolError, Membership, Status
 from tcrp.constants import NoticeKind
@@ -252,7 +252,7 @@ def test_a_member_whose_port_is_closed_is_removed(bench: Bench) -> None:
         raise Mismatch(f"bob to be removed after {2 * FAILURES} messages found his port closed", "he is still a member")
 
 
-@late
+@last
 @clause("TCRP-5.7")
 def test_a_server_that_stops_closes_every_room_first(bench: Bench) -> None:
     if not bench.target.owned:
@@ -262,14 +262,16 @@ def test_a_server_that_stops_closes_every_room_first(bench: Bench) -> None:
     since = [len(peer.inbox) for peer in members]
     bench.target.terminate()
     told = [bench.await_notice(peer, seen) is not None for peer, seen in zip(members, since, strict=True)]
-    bench.target.restart()
+    bench.target.stop()
     bench.forget()
     if not all(told):
         missing = [str(peer) for peer, one in zip(members, told, strict=True) if not one]
-        raise Mismatch(
+        finding = Mismatch(
             "every member, hosts too, to get a disconnect notice when the server gets SIGTERM",
             f"none to {', '.join(missing)}",
         )
+        finding.stopped = True
+        raise finding
 
 
 @clause("TCRP-5.3e")

@@ -98,7 +98,8 @@ def test_the_rows_are_all_of_the_bytes_in_order(name: str, data: bytes) -> None:
         assert row.offset == offset
         offset += len(row.data)
     assert [bool(row.problem) for row in rows[:-1]] == [False] * (len(rows) - 1)
-    assert len(format_rows(rows).splitlines()) == len(rows) + 1 + bool(rows[-1].problem)
+    carets = bool(rows[-1].problem) and rows[-1].at != len(data)
+    assert len(format_rows(rows).splitlines()) == len(rows) + 1 + bool(rows[-1].problem) + carets
 
 
 def test_mark_finds_the_row() -> None:
@@ -139,6 +140,27 @@ def test_long_fields_are_cut(size: int) -> None:
     assert ("… 6d 6d 6d (" in line) == (size > 12)
     assert (f"({size} bytes)" in line) == (size > 12)
     assert len(line) < 150
+
+
+@pytest.mark.parametrize(
+    ("size", "at", "shown"),
+    [
+        (3, 1, "     0  61 ff 61"),
+        (13, 0, "     0  ff 61 61 61 61 … 61 61 61 (13 bytes)"),
+        (13, 4, "     0  61 61 61 61 ff … 61 61 61 (13 bytes)"),
+        (13, 5, "     0  61 61 … 61 ff 61 … 61 (13 bytes)"),
+        (13, 9, "     0  61 61 … 61 ff 61 … 61 (13 bytes)"),
+        (13, 12, "     0  61 61 61 61 61 … 61 61 ff (13 bytes)"),
+        (4096, 2000, "     0  61 61 … 61 ff 61 … 61 (4096 bytes)"),
+    ],
+)
+def test_the_byte_that_is_wrong_is_shown_and_stands_above_the_carets(size: int, at: int, shown: str) -> None:
+    data = b"a" * at + b"\xff" + b"a" * (size - at - 1)
+    _, line, carets, problem = format_rows((Row(0, data, "text", "", "wrong", at),)).splitlines()
+    assert line.startswith(shown)
+    assert line[carets.index("^") :].startswith("ff")
+    assert (carets.strip(), problem) == ("^^", f"     !  at {at}: wrong")
+    assert len(line) < 60
 
 
 def test_show() -> None:

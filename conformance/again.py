@@ -1,0 +1,55 @@
+"""`tcrp-conformance replay`: is a finding still one?"""
+
+import argparse
+from pathlib import Path
+
+from conformance.clauses import clause
+from conformance.endpoint import Unreachable
+from conformance.findings import TargetLost
+from conformance.ladder import ladder
+from conformance.replay import hold, read, target_of
+from conformance.run import Refused
+from conformance.trial import Attempt
+from conformance.verdicts import Exit
+
+
+def replay(arguments: argparse.Namespace) -> Exit:
+    """Hold the conversation of the file again and say FIXED or FAILED."""
+    if arguments.runs < 1:
+        raise Refused(f"--runs is {arguments.runs}: a whole number, at least 1")
+    try:
+        repeated = read(Path(arguments.file))
+        target = target_of(repeated, arguments.target, arguments.exec, arguments.ready_timeout)
+        one = clause(repeated.clause)
+    except (ValueError, KeyError) as error:
+        raise Refused(str(error.args[0])) from None
+    except Unreachable as error:
+        raise Refused(f"unreachable: {error}", Exit.UNREACHABLE) from None
+    print(f"{one.id}: {one.title}\n")
+    last: list[Attempt] = []
+    try:
+        target.start()
+        attempts = hold(repeated, target, arguments.runs, last.append)
+    except (Unreachable, TargetLost) as error:
+        raise Refused(f"unreachable: {error}", Exit.UNREACHABLE) from None
+    except (LookupError, ValueError) as error:
+        raise Refused(str(error)) from None
+    finally:
+        target.stop()
+    return _tell(repeated.expected, repeated.actual, attempts)
+
+
+def _tell(expected: str, actual: str, attempts: list[Attempt]) -> Exit:
+    failed = [one for one in attempts if one.failed]
+    judged = [one for one in attempts if one.judged]
+    if not judged:
+        raise Refused("the conversation could not be held: the clause is not supported here", Exit.NOTHING)
+    shown = (failed or judged)[0]
+    for line in ladder(shown.steps):
+        print(line)
+    print(f"\nexpected  {expected}\nwas       {actual}")
+    if failed:
+        print(f"now       {getattr(shown.found, 'actual', shown.found)}")
+    count = f"{len(failed)} of {len(judged)} runs failed"
+    print(f"\nFAILED ({count})" if failed else f"\nFIXED ({count})")
+    return Exit.FAILED if failed else Exit.CONFORMS

@@ -1,0 +1,103 @@
+"""From verdicts to causes: findings with one cause are one finding, under its root, the most damaging first.
+
+Two findings have one cause if the server says that it ran into trouble at the same place, if they hinge on the same
+change, or if the registry of clauses says that one follows from the other (`follows`).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from conformance.clauses import Level
+from conformance.findings import PLAIN_CONVERSATION
+from conformance.verdicts import Judgement, Verdict
+
+LOUD = (Verdict.CRASH, Verdict.FAIL, Verdict.FLAKY, Verdict.KNOWN, Verdict.WEAK, Verdict.ERROR)
+
+_PLACE = re.compile(r"""([\w./\\-]+\.\w{1,5})["']?(?:, line |:|\()(\d+)""")
+"""`server.py", line 41` and `server.go:41` and `Server.java:41`."""
+_TROUBLE = re.compile(r"error|exception|panic|traceback|fatal|abort|segmentation|assert", re.IGNORECASE)
+_LIBRARIES = ("/lib/python", "site-packages", "node_modules", "node:internal", "/usr/lib", "/usr/local/go")
+_SECURITY = ("3.8", "3.9", "3.10", "4.2", "4.5b", "5.1b", "5.2b")
+_SERVICE = ("2.", "3.1", "3.2", "3.4", "3.5", "3.6", "4.1", "4.4", "4.5", "4.6", "6.")
+
+
+@dataclass
+class Cause:
+    """One cause: the clause it is reported under, and what fails because of it."""
+
+    root: Judgement
+    also: list[Judgement] = field(default_factory=list)
+
+
+def trouble_of(output: Sequence[str]) -> tuple[str, ...] | None:
+    """Where in its own code the server ran into trouble, as its last words say: file and line. None if they do not."""
+    if not any(_TROUBLE.search(line) for line in output):
+        return None
+    places = [match.groups() for line in output for match in _PLACE.finditer(line)]
+    own = [place for place in places if not any(name in place[0] for name in _LIBRARIES)]
+    return (own or places)[-1] if places else None
+
+
+def causes(judgements: Iterable[Judgement]) -> list[Cause]:
+    """Every finding once, under its root, the most damaging first."""
+    loud = [one for one in judgements if one.verdict in LOUD]
+    found = [_group(group) for group in _groups(loud)]
+    return sorted(found, key=lambda cause: damage(cause.root))
+
+
+def damage(judgement: Judgement) -> tuple[int, int, str]:
+    """What to mend first: the service itself, then who may read and speak, then the rest."""
+    name = judgement.clause.names()[0]
+    kind = 0 if _blocks(judgement) else 1 if name.startswith(_SECURITY) else 2 if name.startswith(_SERVICE) else 3
+    weight = {Verdict.CRASH: 0, Verdict.FAIL: 1, Verdict.FLAKY: 1, Verdict.KNOWN: 5, Verdict.WEAK: 3, Verdict.ERROR: 4}
+    return weight[judgement.verdict], kind, _sortable(name)
+
+
+def _blocks(judgement: Judgement) -> bool:
+    return judgement.outcome is not None and judgement.outcome.test == PLAIN_CONVERSATION
+
+
+def _sortable(name: str) -> str:
+    return ".".join(part.zfill(3) for part in re.split(r"\.", name))
+
+
+def _groups(loud: list[Judgement]) -> list[list[Judgement]]:
+    """Those that have one cause, together."""
+    groups: list[list[Judgement]] = []
+    for one in loud:
+        with_it = [group for group in groups if any(_same_cause(one, other) for other in group)]
+        merged = [one, *(member for group in with_it for member in group)]
+        groups = [group for group in groups if group not in with_it]
+        groups.append(merged)
+    return groups
+
+
+def _same_cause(one: Judgement, other: Judgement) -> bool:
+    keys = _keys(one) & _keys(other)
+    return bool(keys) or _follows(one, other) or _follows(other, one)
+
+
+def _keys(judgement: Judgement) -> set[tuple[str, ...]]:
+    evidence = judgement.outcome.evidence if judgement.outcome else None
+    if evidence is None:
+        return set()
+    keys: set[tuple[str, ...]] = set()
+    if (place := trouble_of(evidence.output)) is not None:
+        keys.add(("trouble", *place))
+    if evidence.advice:
+        keys.add(("hinge", evidence.advice))
+    return keys
+
+
+def _follows(one: Judgement, other: Judgement) -> bool:
+    """Whether a break of the one is what a break of the other leads to."""
+    return other.clause.id in one.clause.follows and other.clause.level is not Level.SHOULD
+
+
+def _group(group: list[Judgement]) -> Cause:
+    roots = [one for one in group if not any(_follows(one, other) for other in group if other is not one)]
+    root = min(roots or group, key=damage)
+    return Cause(
+        root, sorted((one for one in group if one is not root), key=lambda one: _sortable(one.clause.names()[0]))
+    )

@@ -1,0 +1,164 @@
+"""What a failure hinges on: the same conversation with one thing changed, until it passes.
+
+Each change comes with what it says about the code of the server, for its author.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from conformance.findings import Check
+from conformance.reading import is_tcp
+from conformance.recording import Does, Steps
+from conformance.trial import Attempt, Trial
+from conformance.variation import AS_IS, Variation
+from tcrp import HEADER_SIZE
+
+PAUSE = 0.05
+BISECTIONS = 12
+
+
+class Hinge(NamedTuple):
+    """With which one change it passes, and what that says about the code ("" where it says nothing)."""
+
+    text: str
+    advice: str
+
+
+Try = Callable[[Trial, Variation], Attempt]
+"""Holds the conversation once more on an endpoint that is as good as new."""
+
+
+def find(
+    trial: Trial, steps: Steps, check: Check | None, passed: list[Mapping[str, Any]], again: Try
+) -> Hinge | None:  # fmt: skip
+    """The first change with which the conversation passes. `passed`: examples of the same test that did."""
+    for variation, hinge in _ways(steps, check):
+        if again(trial, variation).passed:
+            return hinge
+    return _of_the_example(trial, passed, again)
+
+
+def _ways(steps: Steps, check: Check | None) -> Iterator[tuple[Variation, Hinge]]:
+    """The changes that may matter: segments where an answer is wrong, ports and order where somebody hears nothing."""
+    requests = _requests(steps)
+    pieces = [sizes for sizes in requests if len(sizes) > 1]
+    if pieces:
+        yield Variation(cuts=()), _of_segments(pieces[0])
+    elif requests and check is not None and check.kind == "answer":
+        yield (
+            Variation(cuts=(HEADER_SIZE,)),
+            Hinge(
+                "passes when header and body come as two segments, fails when they come as one",
+                "one recv took more than the header and the rest of it was lost: keep what came beyond the 32 bytes",
+            ),
+        )
+    senders = {step.who for step in steps if step.does is Does.SEND and not is_tcp(step.who)}
+    if len(senders) > 1 and check is not None and check.kind == "hears":
+        yield (
+            Variation(pause=PAUSE),
+            Hinge(
+                f"passes with {1000 * PAUSE:.0f} ms between the messages, fails without",
+                "messages that come close together get lost or mixed: look for state that two of them share",
+            ),
+        )
+        yield (
+            Variation(same_port=True),
+            Hinge(
+                "passes when each member's UDP port is that of its TCP connection, fails when it is another",
+                "the server takes the TCP peer's port for the UDP port: take the source of the first datagram",
+            ),
+        )
+        yield (
+            Variation(reverse=True),
+            Hinge(
+                "passes when the members register in the other order",
+                "an address is kept for the wrong member, or for one member only: keep one for each token",
+            ),
+        )
+
+
+def _requests(steps: Steps) -> list[list[int]]:
+    """The sizes of the segments of each request that got none, or not the right, answer."""
+    found: dict[str, list[int]] = {}
+    for step in steps:
+        if is_tcp(step.who) and step.does is Does.SEND:
+            found.setdefault(step.who, []).append(len(step.data))
+    return list(found.values())
+
+
+def _of_segments(sizes: list[int]) -> Hinge:
+    first = sizes[0]
+    if len(sizes) > 8:
+        return Hinge(
+            "passes in one segment, fails byte by byte",
+            "a recv returns what has come so far: loop until 32 bytes are there, then until the body is",
+        )
+    cut = f"fails when cut after {' and '.join(str(sum(sizes[: n + 1])) for n in range(len(sizes) - 1))} bytes"
+    if first < HEADER_SIZE:
+        advice = f"the header is read with one recv: loop until {HEADER_SIZE} bytes have come"
+    else:
+        advice = "the body is read with one recv: loop until RoomNameSize + OperationPayloadSize bytes have come"
+    return Hinge(f"passes in one segment, {cut}", advice)
+
+
+def _of_the_example(trial: Trial, passed: list[Mapping[str, Any]], again: Try) -> Hinge | None:
+    for name, value in trial.example.items():
+        if isinstance(value, str) and not value.isascii():
+            if (hinge := _of_text(trial, name, value, again)) is not None:
+                return hinge
+        elif isinstance(value, int) and not isinstance(value, bool):
+            if (hinge := _of_number(trial, name, value, passed, again)) is not None:
+                return hinge
+        elif isinstance(value, bytes) and not value.isascii():
+            plain = bytes(byte & 0x7F | 0x40 for byte in value)
+            if again(_with(trial, name, plain), AS_IS).passed:
+                return Hinge(
+                    f"passes with {name} {plain[:24]!r} of the same size, fails with {value[:24]!r}",
+                    "bytes are taken for text, or for text of another encoding: relay them as they came",
+                )
+    return None
+
+
+def _of_text(trial: Trial, name: str, value: str, again: Try) -> Hinge | None:
+    plain = "".join(c if c.isascii() else "x" * len(c.encode()) for c in value)
+    if not again(_with(trial, name, plain), AS_IS).passed:
+        return None
+    return Hinge(
+        f"passes with {plain[:24]!r} of the same size in bytes, fails with {value[:24]!r}",
+        "sizes are counted in characters, or text is taken for ASCII: encode as UTF-8 first, then count bytes",
+    )
+
+
+def _of_number(
+    trial: Trial, name: str, value: int, passed: list[Mapping[str, Any]], again: Try
+) -> Hinge | None:  # fmt: skip
+    """Between the nearest example that passed and the one that failed, where does it begin to fail?"""
+    others = {key: other for key, other in trial.example.items() if key != name}
+    near = [one[name] for one in passed if {k: v for k, v in one.items() if k != name} == others]
+    if not near:
+        return None
+    good, bad = min(near, key=lambda one: abs(one - value)), value
+    for _ in range(BISECTIONS):
+        if abs(good - bad) <= 1:
+            break
+        middle = (good + bad) // 2
+        tried = again(_with(trial, name, middle), AS_IS)
+        if tried.passed:
+            good = middle
+        elif tried.failed:
+            bad = middle
+        else:
+            return None
+    if abs(good - bad) > 1:
+        return Hinge(f"passes with {name} {good}, fails with {bad}", "")
+    return Hinge(f"passes with {name} {good}, fails from {bad} on", _of_bound(max(good, bad)))
+
+
+def _of_bound(first: int) -> str:
+    if first in (1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 31, 1 << 32):
+        return f"{first} is where an integer of {(first - 1).bit_length()} bits ends"
+    return ""
+
+
+def _with(trial: Trial, name: str, value: object) -> Trial:
+    return trial._replace(example={**trial.example, name: value})

@@ -1,0 +1,115 @@
+"""What the steps of a conversation say, for whoever shows it or repeats it."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from conformance.names import NONCE_SIZE
+from conformance.recording import BEFORE, FENCE, KEEP_ALIVE, SETTLE, Does, Step, Steps
+from tcrp import Dialect
+from tcrp.decoding import DELIVERY, FRAME, PACKET, Decoded, Said, counted, decode
+
+SETTLED = ""
+"""Who settles: several at once."""
+SEGMENTS = (Does.SEND, Does.HEAR)
+LONGEST = {"token": 8}
+LONG = 34
+"""Characters of a part that is shown in a line."""
+
+
+def is_tcp(who: str) -> bool:
+    """Whether this is the name of a TCP connection, not of a UDP peer."""
+    return re.fullmatch(r"(shared )?tcp \d+", who) is not None
+
+
+def without_keep_alives(steps: Iterable[Step]) -> Steps:
+    """The steps that a person wants to see or repeat."""
+    return tuple(step for step in steps if step.note != KEEP_ALIVE)
+
+
+def parted(steps: Steps) -> tuple[Steps, Steps]:
+    """What made the shared rooms, and the conversation itself."""
+    count = max((number for number, step in enumerate(steps, 1) if step.note == BEFORE), default=0)
+    return steps[:count], steps[count:]
+
+
+def runs(steps: Iterable[Step], longest_gap: float = float("inf")) -> Iterator[list[Step]]:
+    """The steps, where segments of one direction of a connection that follow each other are taken together."""
+    run: list[Step] = []
+    for step in steps:
+        joins = run and is_tcp(step.who) and step.does in SEGMENTS and (step.who, step.does) == run[-1][1:3]
+        if run and not (joins and step.at - run[-1].at < longest_gap):
+            yield run
+            run = []
+        run.append(step)
+    if run:
+        yield run
+
+
+def in_short(steps: Steps) -> Steps:
+    """Members that settle are one line, and an ordinary message that is heard, so that the rest may be judged, another.
+
+    What the conversation ends with is left as it is: it may be what failed.
+    """
+    others = (Does.HEAR, Does.CLOSE)
+    last = max((n for n, step in enumerate(steps) if step.note != SETTLE and step.does not in others), default=0)
+    found: list[Step] = []
+    fences: dict[bytes, tuple[int, list[str]]] = {}
+    for number, step in enumerate(steps):
+        if step.note == SETTLE and number < last:
+            settling = found[-1] if found and found[-1].who == SETTLED else None
+            if settling is None:
+                found.append(settling := Step(step.at, SETTLED, Does.NOTE))
+            names = dict.fromkeys([*settling.note.split(", "), step.who]) if settling.note else {step.who: None}
+            found[-1] = settling._replace(note=", ".join(names))
+            fences[step.data[-NONCE_SIZE:]] = (-1, [])
+        elif step.note == FENCE:
+            fences[step.data[-NONCE_SIZE:]] = (len(found), [])
+            found.append(step)
+        elif step.does is Does.HEAR and (mark := next((one for one in fences if one in step.data), None)) is not None:
+            fences[mark][1].append(step.who)
+        else:
+            found.append(step)
+    for place, heard in fences.values():
+        if place >= 0:
+            by = listed([*dict.fromkeys(heard)]) if heard else "nobody"
+            found[place] = found[place]._replace(note=f"heard by {by}")
+    return tuple(found)
+
+
+def joined(run: Sequence[Step]) -> bytes:
+    """The bytes of segments that belong together."""
+    return b"".join(step.data for step in run)
+
+
+def decoded(who: str, does: Does, data: bytes, dialect: Dialect) -> list[Decoded]:
+    """The frames in segments, or the one datagram."""
+    return list(decode(data, FRAME if is_tcp(who) else PACKET if does is Does.SEND else DELIVERY, dialect))
+
+
+def words(parts: Iterable[Decoded], known: dict[str, str] | None = None) -> str:
+    """The frames or the datagram in a few words. `known`: parts by name that need not be said again."""
+    return ", then ".join(_in_words(part, known or {}) for part in parts)
+
+
+def _in_words(part: Decoded, known: dict[str, str]) -> str:
+    if part.said is not None:
+        return str(Said(part.said.what, tuple((n, _cut(n, t)) for n, t in part.said.parts if known.get(n) != t)))
+    if not part.whole:
+        size = sum(len(row.data) for row in part.rows)
+        return f"{counted(size, 'byte')} that {'is' if size == 1 else 'are'} no frame: {part.error}"
+    return f"wrong: {part.error}"
+
+
+def _cut(name: str, text: str) -> str:
+    limit = LONGEST.get(name, LONG)
+    return text if len(text) <= limit else f"{text[: limit - 2]}…{text[-1]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`alicia, bob and charles`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def printable(text: str) -> str:
+    """The text in one line, where what cannot be printed is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

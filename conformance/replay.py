@@ -1,0 +1,125 @@
+"""A finding as a file, and its conversation held again: the same bytes, but for the tokens, which the server gives."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from conformance.bench import Bench
+from conformance.endpoint import AddressTarget, ProcessTarget, Target
+from conformance.examples import drawing
+from conformance.findings import Evidence
+from conformance.names import NameState, names
+from conformance.pacing import Waits
+from conformance.recording import Step, Steps
+from conformance.trial import Attempt, Play, Trial, attempt, of_text, play_at
+from tcrp import dialects
+from tcrp.endpoint import parse_endpoint
+
+SCHEMA = 1
+
+
+class Replay(NamedTuple):
+    """What a replay file holds. `target` and `command`: where it was found, as the command line named it."""
+
+    clause: str
+    expected: str
+    actual: str
+    play: str
+    example: str
+    names: NameState
+    dialect: str
+    target: str | None
+    command: str | None
+    idle_timeout: float | None
+    timeout: float | None
+    round_trip: float
+    registers_by_chat: bool
+    seed: int
+    steps: Steps
+
+    def as_json(self) -> str:
+        row = {
+            "schema": SCHEMA,
+            **self._asdict(),
+            "names": list(self.names),
+            "steps": [step.as_dict() for step in self.steps],
+        }
+        return json.dumps(row, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def of_finding(cls, clause: str, expected: str, actual: str, evidence: Evidence, bench: Bench, seed: int, *,
+                   target: str | None, command: str | None) -> "Replay":  # fmt: skip
+        """What repeats this finding, as the run that found it was made."""
+        return cls(
+            clause=clause, expected=expected, actual=actual, play=evidence.play, example=evidence.example,
+            names=NameState(*evidence.names), dialect=bench.dialect.name, target=target, command=command,
+            idle_timeout=bench.idle_timeout, timeout=bench.waits.fixed, round_trip=round(bench.waits.round_trip, 6),
+            registers_by_chat=bench.registers_by_chat, seed=seed, steps=tuple(map(Step.of_dict, evidence.steps)),
+        )  # fmt: skip
+
+
+def read(path: Path) -> Replay:
+    """The replay in a file. ValueError, in one line that names the file, for whatever is none."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is no replay file: {error}") from None
+    if not isinstance(row, dict) or row.pop("schema", None) != SCHEMA or row.keys() != set(Replay._fields):
+        raise ValueError(
+            f"{path} is no replay file of schema {SCHEMA}: replay files lie in the report's folder findings/"
+        )
+    try:
+        return Replay(**{**row, "names": NameState(*row["names"]), "steps": tuple(map(Step.of_dict, row["steps"]))})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is no replay file: {error}") from None
+
+
+def target_of(replay: Replay, target: str | None, command: str | None, ready_timeout: float) -> Target:
+    """The endpoint to replay against: what is given, or else what the file names. ValueError, Unreachable."""
+    if target is None and command is None:
+        target, command = replay.target, replay.command
+    ports = dialects.get(replay.dialect).ports
+    given = parse_endpoint(target, ports) if target else None
+    if command:
+        return ProcessTarget(command, given, ports, ready_timeout)
+    if given is None:
+        raise ValueError("no server to replay against: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
+    return AddressTarget(given)
+
+
+def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], None]) -> list[Attempt]:
+    """Hold the conversation `runs` times on the endpoint, which is running. LookupError if the suite has it no more.
+
+    A server that can be is started anew each time and hears the same bytes. On another rooms of the first time may
+    still stand: if the same names fail, only what names of the same size show is believed.
+    """
+    drawing.seed = replay.seed
+    play, example = play_at(replay.play), of_text(replay.example)
+    bench = Bench(target, dialects.get(replay.dialect), Waits(replay.timeout), replay.idle_timeout)
+    bench.registers_by_chat = replay.registers_by_chat
+    if replay.round_trip:
+        bench.waits.measured(replay.round_trip)
+    found: list[Attempt] = []
+    for number in range(runs):
+        if number and target.renewable:
+            target.restart()
+            bench.forget()
+        again = _once(bench, play, example, replay.names if target.renewable or not number else None, number)
+        if again.failed and not target.renewable and not number and runs > 1:
+            continue
+        told(again)
+        found.append(again)
+    return found
+
+
+def _once(bench: Bench, play: Play, example: dict[str, Any], state: NameState | None, number: int) -> Attempt:
+    if state is None:
+        bench.drop_common()
+        names.renew()
+    else:
+        names.set(state)
+    bench.round = number
+    return attempt(bench, Trial(play, example, names.state()))

@@ -1,0 +1,130 @@
+"""`tcrp-conformance run`: the suite against one endpoint, in this process, and what it comes to."""
+
+import argparse
+import os
+import random
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import clauses, deviations, index, reports
+from conformance.causes import causes
+from conformance.clauses import Level
+from conformance.deviations import Deviation
+from conformance.presentation import Findings
+from conformance.screen import print_end, print_findings
+from conformance.session import Session, UsageProblem
+from conformance.terminal import Progress
+from conformance.verdicts import Exit, Verdict, exit_code
+from tcrp import __version__
+
+FAILING = (Verdict.FAIL, Verdict.WEAK, Verdict.CRASH, Verdict.FLAKY)
+
+
+class Refused(Exception):
+    """The run cannot begin: one line, and the exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """What the arguments of the command line ask for."""
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
+    listed = _deviations(arguments.deviations)
+    session = _session(arguments, seed)
+    if not session.chosen:
+        raise Refused(_why_nothing(arguments.clauses), Exit.NOTHING)
+    folder = Path(arguments.report_dir)
+    _make(folder)  # before a minute of work
+    progress = Progress(session, arguments.verbose - arguments.quiet)
+    if not arguments.quiet:
+        target = arguments.exec or session.target.endpoint
+        head = f"tcrp-conformance {__version__}  target {target}  dialect {session.bench.dialect.name}  seed {seed}"
+        progress.screen.print(head, soft_wrap=True)
+    ended = _tests(arguments.k, progress)
+    if arguments.k is not None:
+        progress.chosen = []
+    return _tell(arguments, session, progress, listed, ended, seed, folder)
+
+
+def _session(arguments: argparse.Namespace, seed: int) -> Session:
+    options = argparse.Namespace(
+        tcrp_target=arguments.target, tcrp_exec=arguments.exec, tcrp_dialect=arguments.dialect,
+        tcrp_clause=arguments.clauses, tcrp_skip=arguments.skip, tcrp_examples=arguments.examples, tcrp_seed=seed,
+        tcrp_idle_timeout=arguments.idle_timeout, tcrp_timeout=arguments.timeout, tcrp_max_time=arguments.max_time,
+        tcrp_ready_timeout=arguments.ready_timeout, tcrp_runs=arguments.runs,
+    )  # fmt: skip
+    try:
+        return Session.of_options(options)
+    except UsageProblem as problem:
+        raise Refused(str(problem).replace("--tcrp-", "--")) from None
+
+
+def _deviations(path: str | None) -> list[Deviation]:
+    try:
+        return deviations.read(Path(path)) if path else []
+    except (ValueError, OSError) as error:
+        raise Refused(str(error)) from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"--report-dir {str(folder)!r}: {error.strerror}") from None
+
+
+def _tests(expression: str | None, progress: Progress) -> int:
+    """Let pytest run the suite, with nothing but our own plugins and configuration. Returns pytest's exit code."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    suite = str(index.SUITE)
+    words = [suite, "-c", f"{suite}/pytest.ini", "--rootdir", suite, "-p", "conformance.plugin", "--capture=no"]
+    if expression is not None:
+        words += ["-k", expression]
+    return int(pytest.main(words, plugins=[progress]))
+
+
+def _tell(
+    arguments: argparse.Namespace, session: Session, progress: Progress, listed: list[Deviation], ended: int,
+    seed: int, folder: Path,
+) -> Exit:  # fmt: skip
+    judgements = progress.judgements()
+    verdicts = {one.clause.id: str(one.verdict) for one in judgements}
+    today = date.today()
+    told = [one.as_dict(deviations.state(one, verdicts.get(one.clause), today)) for one in listed]
+    known = {one["clause"] for one in told if one["state"] == "known"}
+    for one in judgements:
+        if one.clause.id in known:
+            one.verdict = Verdict.KNOWN
+    died = session.died and any(one.verdict is Verdict.CRASH for one in judgements)
+    code = exit_code(
+        judgements, Level(arguments.level.upper()), interrupted=ended == pytest.ExitCode.INTERRUPTED, died=died,
+        red=any(one["state"] in ("passing", "expired") for one in told),
+    )  # fmt: skip
+    if session.unreachable is not None:
+        code = Exit.UNREACHABLE
+    elif ended == pytest.ExitCode.INTERNAL_ERROR:
+        code = Exit.SUITE_FAULT
+    findings = Findings(session)
+    report: dict[str, Any] = progress.report(
+        target=str(session.target.endpoint), dialect=session.bench.dialect.name, seed=seed, exit_code=code,
+        judgements=judgements, findings=findings.rows(causes(judgements), folder), deviations=told,
+    )  # fmt: skip
+    reports.write(report, folder, arguments.report)
+    told_to = {"verbosity": progress.verbosity, "folder": arguments.report_dir}
+    print_findings(report, progress.screen, **told_to)
+    if session.unreachable is not None:
+        print(f"tcrp-conformance: unreachable: {session.unreachable}", file=sys.stderr)
+    print_end(report, progress.screen, **told_to)
+    return code
+
+
+def _why_nothing(words: list[str]) -> str:
+    reasons = {one.untested.reason for one in clauses.select(words) if one.untested} if words else set()
+    return f"nothing is selected{': ' + '; '.join(sorted(reasons)) if reasons else ''}"
