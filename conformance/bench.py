@@ -10,20 +10,22 @@ import itertools
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 from conformance.endpoint import AddressTarget, Target
 from conformance.findings import Check, Mismatch, TargetLost, shown, unsupported
 from conformance.names import fresh, names, nonce
 from conformance.pacing import Pace, Waits
 from conformance.peers import Answer, Connection, Datagram, Peer
-from conformance.recording import FENCE, KEEP_ALIVE, SETTLE, Does, Recorder
+from conformance.recording import FENCE, KEEP_ALIVE, SETTLE, Does, Recorder, Steps
 from conformance.variation import AS_IS, Variation
 from tcrp import Address, Create, Dialect, Join, Membership, Status, UpKind, Want
 from tcrp.constants import NoticeKind
 
 __all__ = ["Bench", "fresh", "nonce"]
+
+Held = TypeVar("Held")
 
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
@@ -59,6 +61,8 @@ class Bench:
         self._peers: list[Peer] = []
         self._hosted: list[Peer] = []
         self._common: tuple[list[Peer], list[Peer]] | None = None
+        self._guests: list[Peer] = []
+        self._held: dict[tuple[str, int], tuple[Any, Steps]] = {}
 
     def at(self, host: str) -> "Bench":
         """The same ports at another address of the server's machine."""
@@ -158,6 +162,11 @@ class Bench:
                 self._hosted.append(Peer(self.family, connection.local_host, membership, port, self.recorder, local))
         return answer
 
+    def make_way(self, count: int) -> None:
+        """Return once this many connections may be opened without a pause: some servers close what says nothing."""
+        while (left := self.pace.left(count)) > 0:
+            self.pump(left)
+
     def rest(self) -> None:
         """Return once a burst of requests is within what every server must bear."""
         while (left := self.pace.left_for_a_burst()) > 0:
@@ -243,6 +252,8 @@ class Bench:
         if self._common is not None:
             self.recorder.use_shared()
             try:
+                for peer in itertools.chain(*self._common):
+                    peer.inbox.clear()  # nobody asks for what came before
                 for members in self._common:
                     self.settle(*members)
             except Mismatch:
@@ -258,6 +269,17 @@ class Bench:
                     self.tidy()
                 self._peers, self._hosted = kept, hosted
         return self._common
+
+    def guest(self, user: str = "dora", source: str | None = None) -> Peer:
+        """One more member of the first shared room, who leaves it when the test is over."""
+        here, _ = self._common or self.common()
+        try:
+            joined = self.join(here[0].member.room, user, source=source)
+        except Mismatch:  # it may be full of guests, where leaving does not work
+            self.drop_common()
+            joined = self.join(self.common()[0][0].member.room, user, source=source)
+        self._guests.append(joined)
+        return joined
 
     def common_as_they_are(self) -> tuple[list[Peer], list[Peer]]:
         """The shared rooms without settling them, which would undo what a datagram has done to them."""
@@ -302,6 +324,16 @@ class Bench:
                 unsupported(f"needs the source address {SECOND_ADDRESS}, which this machine lacks: {error.strerror}")
         return SECOND_ADDRESS
 
+    def once(self, what: Callable[["Bench"], Held]) -> Held:
+        """A conversation that several tests judge, held at the first need, and anew when they are repeated."""
+        key = (what.__qualname__, self.round)
+        if key in self._held:
+            self.recorder.adopt(self._held[key][1])
+        else:
+            held = what(self)
+            self._held[key] = held, self.recorder.steps()
+        return cast(Held, self._held[key][0])
+
     # UDP: sending
 
     def send(self, peer: Peer, data: bytes) -> None:
@@ -309,13 +341,13 @@ class Bench:
         if self.variation.pause:
             time.sleep(self.variation.pause)
         peer.took(Does.SEND, data)
+        peer.sent_at = time.monotonic()  # before it goes: idle times are counted from here, and none may look short
         try:
             peer.socket.sendto(data, self.udp_address)
         except ConnectionRefusedError as error:  # an earlier datagram found the port closed
             raise TargetLost(f"nothing listens on UDP {self.target.endpoint}: {error.strerror}") from None
         except OSError as error:
             unsupported(f"this path does not carry a datagram of {len(data)} bytes: {error.strerror}")
-        peer.sent_at = time.monotonic()
 
     def chat_datagram(self, peer: Peer, message: bytes) -> bytes:
         """The datagram by which a member says a message."""
@@ -358,18 +390,17 @@ class Bench:
 
     def keep_alive(self) -> None:
         """No member that a test counts on shall be idle: whoever has registered, and hosts that nobody has used yet."""
-        if not self._keeping:
-            return
         now = time.monotonic()
+        silence = self._keep_every if self._keeping else 3 * self._keep_every  # a slow server needs long for a fence
         for peer in (*self._everybody(), *self._hosted):
             unused = peer in self._hosted and peer not in self._peers
-            if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > self._keep_every:
+            if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > silence:
                 with self.recorder.noting(KEEP_ALIVE):
                     self.register(peer)
 
     @contextlib.contextmanager
     def unkept(self) -> Iterator[None]:
-        """Nobody is kept alive meanwhile: to say where one is would undo what a datagram may have done to it."""
+        """Nobody is kept alive meanwhile but in need: to say where one is would undo what a datagram may have done."""
         self._keeping = False
         try:
             yield
@@ -523,12 +554,13 @@ class Bench:
             connection.close()
         self._connections.clear()
         with contextlib.suppress(TargetLost):
-            for host in self._hosted:
-                self.send(host, self.leave_datagram(host))
+            for leaver in (*self._hosted, *self._guests):
+                self.send(leaver, self.leave_datagram(leaver))
         for peer in (*self._peers, *self._hosted):
             peer.close()
         self._peers.clear()
         self._hosted.clear()
+        self._guests.clear()
 
     def close(self) -> None:
         """End everything, the shared rooms too."""
@@ -547,6 +579,7 @@ class Bench:
         self._common = None
         self.recorder.drop_prologue()
         self.vanished_rooms = 0
+        self._guests.clear()
         self.tokens.clear()  # a server that counts from where it began has not given one out twice
 
     def _everybody(self) -> Iterator[Peer]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shlex
 import signal
 import socket
@@ -279,10 +278,9 @@ def _kernel_ports(protocol: str, state: str) -> Iterator[int]:
     for name in (protocol, protocol + "6"):
         with contextlib.suppress(OSError):
             for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-                if match := re.match(r"\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) ", row):
-                    port, found = match.groups()
-                    if found == state:
-                        yield int(port, 16)
+                _, local, _, found, *_ = row.split(maxsplit=4)  # 0: 0100007F:2329 00000000:0000 0A ...
+                if found == state:
+                    yield int(local.rpartition(":")[2], 16)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -42,6 +42,7 @@ class Examiner:
         self._renew = renew
         self._left = left
         self._spent = 0.0
+        self._tries = 1000
 
     def examine(
         self, trial: Trial, steps: Steps, check: Check | None, seconds: float, passed: list[Mapping[str, Any]], *,
@@ -72,7 +73,8 @@ class Examiner:
             self._spent += time.monotonic() - started
         return Examined(failed, runs, found)
 
-    def _again(self, trial: Trial, variation: Variation, number: int = 1) -> Attempt:
+    def _again(self, trial: Trial, variation: Variation, number: int) -> Attempt:
+        """`number`: of the repetition; conversations that several tests judge are held once in each."""
         if not self._renew():
             return Attempt(None, False, ())
         if self._bench.target.renewable:
@@ -84,6 +86,7 @@ class Examiner:
         def again(trial: Trial, variation: Variation) -> Attempt:
             if time.monotonic() > until:
                 return Attempt(None, False, ())
-            return self._again(trial, variation)
+            self._tries += 1
+            return self._again(trial, variation, self._tries)
 
         return again

@@ -1,8 +1,9 @@
 """Properties: hypothesis draws the examples, and a budget of time keeps a slow or silent server from delaying the run.
 
 Once the budget is spent, further examples are not tried; once an example has failed, hypothesis shrinks it for as long
-as the second budget lasts. What failed once is remembered and fails again without being sent again. A server that no
-longer serves after a failing example is left alone: whatever else it would fail says nothing.
+as the second budget lasts. What was tried once, a named case for instance, is remembered: it passes or fails as it did,
+without being sent again. A server that no longer serves after a failing example is left alone: whatever else it would
+fail says nothing.
 """
 
 import functools
@@ -23,6 +24,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 DEFAULT_EXAMPLES = 4
 SECONDS = 2.0
+NAMED = 5
+"""Times the budget, for a named case: what it shows may be shown by no other."""
 HASTY = Variation(patience=0.5)
 """For making an example small that has failed with the usual waits."""
 
@@ -51,7 +54,7 @@ def for_all(
     """
 
     def decorate(test: Test) -> Test:
-        budgeted: Callable[..., None] = _budgeted(test)
+        budgeted: Callable[..., None] = _budgeted(test, {_key(case) for case in cases})
         for case in reversed(cases):
             budgeted = example(**case)(budgeted)
         drawn = given(**strategies)(budgeted)
@@ -70,8 +73,13 @@ def for_all(
     return decorate
 
 
-def _budgeted(test: Test) -> Test:
+def _key(example: Mapping[str, Any]) -> str:
+    return repr(sorted(example.items()))
+
+
+def _budgeted(test: Test, named: set[str]) -> Test:
     failed: dict[str, Finding] = {}
+    passed: set[str] = set()
     gone: list[bool] = []
     begun: dict[str, float] = {}
 
@@ -79,14 +87,16 @@ def _budgeted(test: Test) -> Test:
     def run(*args: Any, **kwargs: Any) -> None:
         bench: Bench = kwargs["bench"]
         example = {name: value for name, value in kwargs.items() if name != "bench"}
-        key = repr(example)
+        key = _key(example)
         if key in failed:
             raise failed[key]
-        if gone:
+        if gone or key in passed:
             return
         now = time.monotonic()
         phase, limit = ("failed", drawing.shrink_seconds) if failed else ("begun", drawing.seconds)
-        if now - begun.setdefault(phase, now) > limit:
+        if now - begun.setdefault(phase, now) > limit * (NAMED if key in named else 1):
+            if key in named:
+                bench.notes.append(f"not tried for want of time: {repr(example)[:60]}")
             return
         bench.examples += 1
         bench.begin()
@@ -101,6 +111,8 @@ def _budgeted(test: Test) -> Test:
             if not _serves(bench):
                 gone.append(True)
             raise
+        else:
+            passed.add(key)
         finally:
             bench.tidy()
 

@@ -1,9 +1,23 @@
-"""Whether the packages that Python finds are ours: a student's folder may hold a `tcrp.py` of its own."""
+"""Whether the packages that Python finds are ours: a student's folder may hold a `tcrp.py` of its own. And where what
+can be computed again is kept, so that nothing but the report is written into that folder.
+"""
 
+import os
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
+
+
+def cache_folder() -> Path:
+    """The user's cache of ours; it need not exist. Without a home, one in the folder for temporary files."""
+    if (given := os.environ.get("XDG_CACHE_HOME")) is not None and Path(given).is_absolute():
+        return Path(given) / "tcrp"
+    try:
+        return Path.home() / ".cache" / "tcrp"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "tcrp-cache"
 
 
 def stranger(name: str = "tcrp") -> str | None:

@@ -23,5 +23,7 @@ def _marked(module: ast.Module) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
                 match decorator:
-                    case ast.Call(func=ast.Name(id="clause"), args=[ast.Constant(value=str(clause))]):
-                        yield clause, node.name
+                    case ast.Call(func=ast.Name(id="clause"), args=marked):
+                        for one in marked:
+                            if isinstance(one, ast.Constant):
+                                yield str(one.value), node.name

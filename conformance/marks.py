@@ -31,16 +31,19 @@ def must_be_refused(
 ) -> Answer:
     """A malformed request: one of these statuses or a plain close, and never a token (TCRP-3.7)."""
     answer = bench.ask(want, data=data, may_be_limited=Status.LIMIT_REACHED in statuses)
-    status = answer.status if answer.status is not None else _bare_status(answer.data)
-    refused = answer.token is None and status in statuses
-    plainly_closed = answer.closed and not answer.data
-    if not refused and not plainly_closed:
+    if not is_refusal(answer, *statuses):
         wanted = " or ".join(f"{int(status)} ({status.name})" for status in statuses)
         raise Mismatch(
             f"{what} to be answered with status {wanted} or a plain close", str(answer), data=data,
             check=Check("answer", answer.who, statuses=tuple(map(int, statuses)), close=True),
         )  # fmt: skip
     return answer
+
+
+def is_refusal(answer: Answer, *statuses: Status) -> bool:
+    """One of these statuses, whatever operation and room name come with it, or a plain close; and no token."""
+    status = answer.status if answer.status is not None else _bare_status(answer.data)
+    return answer.token is None and (status in statuses or (answer.closed and not answer.data))
 
 
 def _bare_status(data: bytes) -> int | None:

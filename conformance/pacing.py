@@ -22,11 +22,10 @@ class Pace:
     def __init__(self) -> None:
         self._starts: deque[float] = deque(maxlen=REQUESTS_A_SECOND)
 
-    def left(self) -> float:
-        """Seconds until another connection may be opened."""
-        if len(self._starts) < REQUESTS_A_SECOND:
-            return 0.0
-        return max(0.0, self._starts[0] + WINDOW - time.monotonic())
+    def left(self, count: int = 1) -> float:
+        """Seconds until another connection, or this many at once, may be opened."""
+        excess = len(self._starts) + count - REQUESTS_A_SECOND
+        return max(0.0, self._starts[excess - 1] + WINDOW - time.monotonic()) if excess > 0 else 0.0
 
     def left_for_a_burst(self) -> float:
         """Seconds until a full second has passed without a connection."""

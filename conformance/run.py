@@ -14,6 +14,7 @@ from conformance import clauses, deviations, index, reports
 from conformance.causes import causes
 from conformance.clauses import Level
 from conformance.deviations import Deviation
+from conformance.home import cache_folder
 from conformance.presentation import Findings
 from conformance.screen import print_end, print_findings
 from conformance.session import Session, UsageProblem
@@ -83,6 +84,7 @@ def _tests(expression: str | None, progress: Progress) -> int:
     """Let pytest run the suite, with nothing but our own plugins and configuration. Returns pytest's exit code."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_folder() / "hypothesis"))
     suite = str(index.SUITE)
     words = [suite, "-c", f"{suite}/pytest.ini", "--rootdir", suite, "-p", "conformance.plugin", "--capture=no"]
     if expression is not None:

@@ -169,6 +169,7 @@ class Session:
     def _is_gone(self) -> Finding | None:
         """After a hostile test that found nothing: does a well-formed CREATE still get its token (TCRP-6.1)?"""
         steps = self.bench.recorder.steps()
+        self.bench.tidy()
         try:
             self.bench.still_serves("this conversation")
         except Finding as found:

@@ -37,7 +37,7 @@ def messages(limit: int = 600) -> SearchStrategy[bytes]:
 
 def cuts(size: int = 400) -> SearchStrategy[list[int]]:
     """Where a request of at most `size` bytes is cut into segments."""
-    return st.lists(st.integers(1, size), max_size=8, unique=True)
+    return st.lists(st.integers(1, size), min_size=1, max_size=8, unique=True)
 
 
 def not_utf8() -> SearchStrategy[bytes]:

@@ -1,12 +1,46 @@
 """Steps that tests of several modules take."""
 
-from conformance.bench import Bench, nonce
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
-from conformance.peers import Peer
-from tcrp import HEADER_SIZE, Frame, FrameReader, RemoteProtocolError
+from conformance.peers import Answer, Peer
+from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
 OVERHEAD = 2
 """The two sizes at the beginning of a client's datagram."""
+
+
+class Exchange(NamedTuple):
+    """One request, the status that answers it, and the answer, read until the server closed."""
+
+    want: Create | Join
+    status: Status
+    answer: Answer
+
+    def __str__(self) -> str:
+        return f"{type(self.want).__name__.upper()} of {self.want.room!r} (status {int(self.status)})"
+
+
+def exchanges(bench: Bench) -> list[Exchange]:
+    """A room with a password from before it stands until it is joined: held once, judged by many tests."""
+    return bench.once(_exchanged)
+
+
+def _exchanged(bench: Bench) -> list[Exchange]:
+    room = fresh() + "-MiXed-部屋"
+    return [
+        Exchange(want, status, bench.ask(want, to_the_end=True))
+        for want, status in (
+            (Join(room, "bob", "secret"), Status.ROOM_NOT_FOUND),
+            (Create(room, "alicia", "secret"), Status.OK),
+            (Create(room, "alicia", "secret"), Status.ROOM_EXISTS),
+            (Join(room, "bob", "wrong"), Status.WRONG_PASSWORD),
+            (Join(room, "bob", "secret"), Status.OK),
+        )
+    ]
 
 
 def frames_of(data: bytes) -> tuple[list[Frame], int]:
@@ -20,6 +54,16 @@ def frames_of(data: bytes) -> tuple[list[Frame], int]:
     except RemoteProtocolError:
         pass
     return frames, len(data) - used
+
+
+def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answer:
+    """Ask again, for as long as one waits for an answer, until it is what it must become. Returns the last answer."""
+    deadline = time.monotonic() + bench.waits.answer
+    pause = 0.02
+    while not done(answer := bench.ask(want)) and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.25)
+    return answer
 
 
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str) -> None:

@@ -9,8 +9,8 @@ from conformance import forge, strategies
 from conformance.bench import Bench, fresh
 from conformance.examples import for_all
 from conformance.findings import Mismatch, unsupported
-from conformance.marks import clause, create_of, must_be_refused, must_be_served, must_have_status
-from conformance.suite.steps import frames_of
+from conformance.marks import clause, create_of, hostile, is_refusal, must_be_refused, must_be_served, must_have_status
+from conformance.suite.steps import exchanges, frames_of
 from tcrp import MAX_PAYLOAD_SIZE, Create, Join, Status
 
 SIZE_FIELD_LIMIT = (1 << 8 * 29) - 1
@@ -18,7 +18,7 @@ REPEATED = "x" * 255
 
 
 @clause("TCRP-2.1")
-@for_all(cases=[{"size": 256}, {"size": 511}, {"size": 770}], size=st.integers(40, 1000))
+@for_all(cases=[{"size": 40}, {"size": 256}], size=st.integers(40, 1000), scale=0.25)
 def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(bench: Bench, size: int) -> None:
     if not bench.dialect.can.frames:
         unsupported("this dialect has no frames")
@@ -33,11 +33,8 @@ def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(benc
 
 @clause("TCRP-2.2")
 def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None:
-    room = fresh()
-    create = bench.ask(Create(room, "alicia"), to_the_end=True)
-    must_be_served(create, "a CREATE")
-    exists = bench.ask(Create(room, "alicia"), to_the_end=True)
-    for answer, count in ((create, 2), (exists, 1)):
+    for _, status, answer in exchanges(bench):
+        count = 2 if status is Status.OK else 1
         frames, left = frames_of(answer.data)
         if left or len(frames) > count:
             raise Mismatch(
@@ -47,9 +44,10 @@ def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None
 
 @clause("TCRP-2.3a")
 @for_all(
-    cases=[{"tail": "部屋", "user": "太郎"}, {"tail": "é", "user": "ü"}, {"tail": "\U0001f600", "user": "\U0001f600"}],
-    tail=strategies.room_tails(100).filter(lambda text: not text.isascii()),
+    cases=[{"tail": "é", "user": "alicia"}, {"tail": "部屋\U0001f600", "user": "太郎\U0001f600"}],
+    tail=st.one_of(st.just("é"), strategies.room_tails(100).filter(lambda text: not text.isascii())),
     user=st.sampled_from(["alicia", "太郎", "Zoë"]),
+    scale=0.25,
 )
 def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str) -> None:
     want = Create(fresh() + tail, user)
@@ -64,25 +62,22 @@ def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str
 @for_all(
     cases=[
         {"tail": " MiXed Case "},
-        {"tail": "\0\n\t\x7f"},
-        {"tail": "'\"\\/../%s{}"},
         {"tail": "部屋é\U0001f600"},
-        {"tail": "x" * strategies.ROOM_TAIL_SIZE},
+        {"tail": "\0\n\t\x7f'\"\\/../%s{}"},
     ],
-    tail=strategies.room_tails(strategies.ROOM_TAIL_SIZE),
+    tail=st.one_of(st.just(" MiXed Case "), strategies.room_tails(strategies.ROOM_TAIL_SIZE)),
     scale=0.5,
 )
 def test_any_room_name_of_valid_utf8_is_accepted(bench: Bench, tail: str) -> None:
     room = fresh() + tail
     must_be_served(bench.ask(Create(room, "alicia")), f"a CREATE of {room!r}", bench.request(Create(room, "alicia")))
-    must_be_served(bench.ask(Join(room, "bob")), f"a JOIN of {room!r}", bench.request(Join(room, "bob")))
 
 
 @clause("TCRP-2.3b")
 def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Bench) -> None:
     longest = (fresh() + REPEATED)[:255]
     must_be_served(bench.ask(Create(longest, "alicia")), "a CREATE of a room name of 255 bytes")
-    for room in ("q", "7", " ", " " * random.randint(2, 255), "\n" * random.randint(2, 255)):
+    for room in ("q", " ", "\n" * random.randint(2, 255)):
         answer = bench.ask(Create(room, "alicia"))
         if answer.status != Status.ROOM_EXISTS:  # somebody may have taken it
             must_be_served(answer, f"a CREATE of the room {room[:8]!r} of {len(room)} bytes")
@@ -93,8 +88,8 @@ def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -
     base = unicodedata.normalize("NFC", f"Room-{fresh()}-部屋é-z")
     must_be_served(bench.ask(Create(base, "alicia")), f"a CREATE of {base!r}")
     for other in (
-        base + " ", " " + base, base + "\n", base + "\0", base + "z", base[:-1], base.lower(), base.upper(),
-        unicodedata.normalize("NFD", base), base.replace("é", "e"), base + "\u200b",
+        base[:-1], base.lower(), base + " ", " " + base, base + "\n", base + "\0",
+        unicodedata.normalize("NFD", base), base.replace("é", "e"),
     ):  # fmt: skip
         want = Join(other, "bob")
         must_have_status(
@@ -103,30 +98,29 @@ def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -
             f"a JOIN of {other!r} while only {base!r} stands",
             bench.request(want),
         )
-    must_be_served(bench.ask(Join(base, "bob")), f"a JOIN of {base!r}")
 
 
 @clause("TCRP-2.3c")
 def test_names_that_differ_only_in_their_last_byte_are_different_rooms(bench: Bench) -> None:
     stem = (fresh() + REPEATED)[:254]
     must_be_served(bench.ask(Create(stem + "a", "alicia")), "a CREATE of a room name of 255 bytes")
-    other = Join(stem + "b", "bob")
-    must_have_status(bench.ask(other), Status.ROOM_NOT_FOUND, "a JOIN that differs only in byte 255 of the name")
     must_be_served(bench.ask(Create(stem + "b", "alicia")), "a CREATE that differs only in byte 255 of the name")
 
 
+@hostile
 @clause("TCRP-2.4a")
 @for_all(
     cases=[
         {"claim": MAX_PAYLOAD_SIZE + 1, "whole": False},
-        {"claim": SIZE_FIELD_LIMIT, "whole": False},
         {"claim": (1 << 32) + 64, "whole": True},
         {"claim": (1 << 64) + 64, "whole": True},
+        {"claim": SIZE_FIELD_LIMIT, "whole": False},
     ],
     claim=st.one_of(
         st.integers(MAX_PAYLOAD_SIZE + 1, SIZE_FIELD_LIMIT), st.integers(30, 231).map(lambda bit: 1 << bit)
     ),
     whole=st.booleans(),
+    scale=0.25,
 )
 def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
     bench: Bench, claim: int, whole: bool
@@ -138,21 +132,22 @@ def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
 
 
 @clause("TCRP-2.4c")
-@for_all(cases=[{"size": size} for size in (255, 256, 257, 512, 1023, 1024)], size=st.integers(33, 1024), scale=0.5)
+@for_all(cases=[{"size": size} for size in (512, 1023, 1024)], size=st.integers(512, 1024), scale=0.25)
 def test_every_payload_of_up_to_1024_bytes_is_accepted(bench: Bench, size: int) -> None:
     room = fresh()
     data = forge.frame(room.encode(), forge.padded(size))
     must_be_served(bench.ask(Create(room, "alicia"), data=data), f"a CREATE with a payload of {size} bytes", data)
 
 
+@hostile
 @clause("TCRP-2.4d")
 def test_a_payload_beyond_a_server_s_own_limit_is_refused_with_4_or_6_or_a_close(bench: Bench) -> None:
     accepted = 1024
-    for size in (1025, 2048, 4096, 16384, 65536, 65537, 131072, 1 << 20):
+    for size in (1025, 65536, 1 << 20):
         room = fresh()
         data = forge.frame(room.encode(), forge.padded(size))
         answer = bench.ask(Create(room, "alicia"), data=data, may_be_limited=True)
-        refused = answer.status in (Status.MALFORMED, Status.LIMIT_REACHED) or (answer.closed and not answer.data)
+        refused = is_refusal(answer, Status.MALFORMED, Status.LIMIT_REACHED)
         if answer.token is None and not refused:
             raise Mismatch(
                 f"a payload of {size} bytes to be served, or refused with 4, 6 or a close", str(answer), data=data[:64]
@@ -167,17 +162,17 @@ def test_a_payload_beyond_a_server_s_own_limit_is_refused_with_4_or_6_or_a_close
 @clause("TCRP-2.5a")
 @for_all(
     cases=[
-        {"cuts": list(range(1, 400)), "join": False},
         {"cuts": [1], "join": False},
         {"cuts": [31], "join": False},
         {"cuts": [32], "join": False},
-        {"cuts": [32], "join": True},
         {"cuts": [40], "join": False},
         {"cuts": [70], "join": False},
         {"cuts": [10, 32, 45], "join": True},
+        {"cuts": list(range(1, 400)), "join": False},
     ],
     cuts=strategies.cuts(100),
     join=st.booleans(),
+    scale=0.5,
 )
 def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[int], join: bool) -> None:
     want = Join(fresh(), "bob") if join else Create(fresh(), "alicia")
@@ -191,12 +186,13 @@ def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[
         must_be_served(answer, f"a CREATE {where} (its header is 32 bytes)", request)
 
 
+@hostile
 @clause("TCRP-2.6a")
 @for_all(
-    cases=[{"second": True, "junk": b""}, {"second": False, "junk": b"\xff" * 40}, {"second": False, "junk": b"\0"}],
+    cases=[{"second": True, "junk": b""}, {"second": False, "junk": b"\0"}, {"second": False, "junk": b"\xff" * 40}],
     second=st.booleans(),
-    junk=st.binary(max_size=200),
-    scale=0.5,
+    junk=st.binary(min_size=1, max_size=200),
+    scale=0.25,
 )
 def test_bytes_after_the_request_are_ignored(bench: Bench, second: bool, junk: bytes) -> None:
     want, other = Create(fresh(), "alicia"), Create(fresh(), "mallory")

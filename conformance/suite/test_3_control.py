@@ -8,12 +8,23 @@ from conformance import forge, strategies
 from conformance.bench import Bench, fresh
 from conformance.examples import for_all
 from conformance.findings import Mismatch
-from conformance.marks import clause, create_of, late, must_be_refused, must_be_served, must_have_status
+from conformance.marks import (
+    clause,
+    create_of,
+    hostile,
+    is_refusal,
+    late,
+    must_be_refused,
+    must_be_served,
+    must_have_status,
+)  # fmt: skip
 from conformance.peers import Answer
-from conformance.suite.steps import frames_of
+from conformance.suite.steps import ask_until, exchanges, frames_of
 from tcrp import Create, Join, Status, Want
 
-RACERS = 6
+RACERS = 5
+NOTICEABLE = 0.1
+"""Seconds; an ACK that comes sooner did not wait for slow work."""
 
 
 @clause("TCRP-3.1a")
@@ -29,10 +40,10 @@ def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
 
 @clause("TCRP-3.1b")
 def test_the_ack_has_state_1_and_the_complete_state_2(bench: Bench) -> None:
-    answer = bench.ask(Create(fresh(), "alicia"))
-    states = [frame.state for frame in frames_of(answer.data)[0]]
-    if states != [1, 2]:
-        raise Mismatch("two replies, of state 1 and of state 2", f"states {states}", data=answer.data)
+    for _, status, answer in exchanges(bench):
+        states = [frame.state for frame in frames_of(answer.data)[0]]
+        if status is Status.OK and states != [1, 2]:
+            raise Mismatch("two replies, of state 1 and of state 2", f"states {states}", data=answer.data)
 
 
 def _no_deviation(answer: Answer, clause_id: str) -> None:
@@ -42,18 +53,10 @@ def _no_deviation(answer: Answer, clause_id: str) -> None:
 
 
 @clause("TCRP-3.4a")
-@for_all(cases=[{"tail": "-MiXed-部屋"}], tail=strategies.room_tails(60), scale=0.25)
-def test_an_ack_echoes_operation_and_room_and_carries_one_byte(bench: Bench, tail: str) -> None:
-    room = fresh() + tail
-    for want, status in (
-        (Join(room, "bob"), Status.ROOM_NOT_FOUND),
-        (Create(room, "alicia"), Status.OK),
-        (Create(room, "alicia"), Status.ROOM_EXISTS),
-        (Join(room, "bob"), Status.OK),
-    ):
-        answer = bench.ask(want)
-        must_have_status(answer, status, f"{type(want).__name__.upper()} of {room!r}")
-        _no_deviation(answer, "TCRP-3.4a")
+def test_an_ack_echoes_operation_and_room_and_carries_one_byte(bench: Bench) -> None:
+    for held in exchanges(bench):
+        must_have_status(held.answer, held.status, str(held))
+        _no_deviation(held.answer, "TCRP-3.4a")
 
 
 @clause("TCRP-3.4b")
@@ -64,40 +67,47 @@ def test_the_ack_of_a_create_does_not_wait_for_slow_work(bench: Bench) -> None:
         created = _quickest(bench, lambda password=password: Create(fresh(), "alicia", password))  # type: ignore[misc]
         extra = (created.acked or 0) - (refused.acked or 0)
         gap = created.seconds - (created.acked or 0)
-        if extra > 0.1 and gap < extra / 4:
+        if extra > NOTICEABLE and gap < extra / 4 and (created.acked or 0) > NOTICEABLE + _slowest_refusal(bench):
             raise Mismatch(
                 f"the ACK of a CREATE{what} as soon as that of a refusal",
                 f"it came {extra * 1000:.0f} ms later, and the COMPLETE {gap * 1000:.0f} ms after it",
             )
 
 
+def _slowest_refusal(bench: Bench) -> float:
+    """Seconds. A server that looks at its sockets now and then answers early or late, whatever it is asked."""
+    return max(bench.ask(Join(fresh(), "bob")).acked or 0 for _ in range(3))
+
+
 def _quickest(bench: Bench, want: Callable[[], Want]) -> Answer:
-    answers = [bench.ask(want()) for _ in range(3)]
-    for answer in answers:
-        if answer.acked is None:
-            raise Mismatch("every request to be answered", str(answer))
+    answers = []
+    for _ in range(3):
+        answers.append(bench.ask(want()))
+        if answers[-1].acked is None:
+            raise Mismatch("every request to be answered", str(answers[-1]))
+        if answers[-1].acked < NOTICEABLE:
+            break
     return min(answers, key=lambda answer: answer.acked or 0)
 
 
 @clause("TCRP-3.4c")
 def test_a_good_create_and_a_good_join_have_status_0(bench: Bench) -> None:
-    for password in (None, "secret"):
-        room = fresh()
-        must_be_served(bench.ask(Create(room, "alicia", password)), f"a CREATE with password {password!r}")
-        must_be_served(bench.ask(Join(room, "bob", password)), f"a JOIN with password {password!r}")
+    for held in exchanges(bench):
+        if held.status is Status.OK:
+            must_be_served(held.answer, str(held), bench.request(held.want))
 
 
 @clause("TCRP-3.4d")
 def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
-    for password in (None, "secret"):
+    for password, others in ((None, ("alicia",)), ("secret", ("alicia", "mallory"))):
         room = fresh()
         must_be_served(bench.ask(Create(room, "alicia", password)), "a CREATE of a new room")
-        for want in (Create(room, "alicia", password), Create(room, "mallory"), Create(room, "mallory", "other")):
+        for want in (Create(room, user, password if user == "alicia" else None) for user in others):
             must_have_status(bench.ask(want), Status.ROOM_EXISTS, "a CREATE of a room that stands", bench.request(want))
 
 
 @clause("TCRP-3.4e")
-@for_all(cases=[{"password": None}], password=st.one_of(st.none(), strategies.passwords()), scale=0.4)
+@for_all(cases=[{"password": None}], password=st.one_of(st.none(), strategies.passwords()), scale=0.25)
 def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, password: str | None) -> None:
     want = Join(fresh(), "bob", password)
     for _ in range(2):  # the first must not have made it
@@ -105,21 +115,18 @@ def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, passwor
 
 
 @clause("TCRP-3.5a")
-@for_all(cases=[{"tail": "-MiXed-部屋"}], tail=strategies.room_tails(60), scale=0.25)
-def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench, tail: str) -> None:
-    room = fresh() + tail
-    for want in (Create(room, "alicia"), Join(room, "bob")):
-        answer = bench.ask(want)
-        must_be_served(answer, f"{type(want).__name__.upper()} of {room!r}", bench.request(want))
-        _no_deviation(answer, "TCRP-3.5a")
+def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench) -> None:
+    for held in exchanges(bench):
+        if held.status is Status.OK:
+            must_be_served(held.answer, str(held), bench.request(held.want))
+            _no_deviation(held.answer, "TCRP-3.5a")
 
 
 @clause("TCRP-3.5b")
 def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
-    room = fresh()
-    must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
-    for want in (Create(room, "alicia"), Join(fresh(), "bob"), Join(room, "bob", "wrong")):
-        answer = bench.ask(want, to_the_end=True)
+    for _, status, answer in exchanges(bench):
+        if status is Status.OK:
+            continue
         frames, left = frames_of(answer.data)
         if answer.status in (None, Status.OK) or len(frames) > 1 or left:
             raise Mismatch(
@@ -130,45 +137,44 @@ def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
 
 @clause("TCRP-3.6a")
 def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
-    room = fresh()
-    for what, want in (
-        ("COMPLETE of a CREATE", Create(room, "alicia")),
-        ("COMPLETE of a JOIN", Join(room, "bob")),
-        ("refusal", Join(fresh(), "bob")),
-    ):
-        answer = bench.ask(want, to_the_end=True)
-        if not answer.closed:
-            raise Mismatch(f"the connection to be closed after the {what}", str(answer), data=answer.data)
+    for held in exchanges(bench):
+        if not held.answer.closed:
+            raise Mismatch(f"the connection to be closed after the {held}", str(held.answer), data=held.answer.data)
 
 
+@hostile
 @clause("TCRP-3.7a")
-@for_all(cases=[{"operation": n} for n in (0, 3, 10, 129, 255)], operation=st.sampled_from([0, *range(3, 256)]))
+@for_all(
+    cases=[{"operation": n} for n in (0, 3, 10, 129, 255)], operation=st.sampled_from([0, *range(3, 256)]), scale=0.25
+)
 def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
     room = fresh().encode()
     data = forge.frame(room, forge.payload(username="alicia"), operation=operation)
     must_be_refused(bench, create_of(room), data, f"operation {operation}")
 
 
+@hostile
 @clause("TCRP-3.7b")
-@for_all(cases=[{"state": 1}, {"state": 2}, {"state": 255}], state=st.integers(1, 255))
+@for_all(cases=[{"state": 1}, {"state": 2}, {"state": 255}], state=st.integers(1, 255), scale=0.25)
 def test_a_request_whose_state_is_not_0_is_refused(bench: Bench, state: int) -> None:
     room = fresh().encode()
     data = forge.frame(room, forge.payload(username="alicia"), state=state)
     must_be_refused(bench, create_of(room), data, f"a CREATE with state {state}")
 
 
+@hostile
 @clause("TCRP-3.7c")
 @for_all(
     cases=[
-        {"bad": b"\xff", "where": "room"},
-        {"bad": b"\xc3\x28", "where": "room"},
-        {"bad": b"\xed\xa0\x80", "where": "room"},
+        {"bad": b"\x80", "where": "room"},
         {"bad": b"\xff", "where": "user"},
-        {"bad": b"\xc0\xaf", "where": "json"},
         {"bad": "é".encode("latin-1"), "where": "json"},
+        {"bad": b"\xc0\xaf", "where": "json"},
+        {"bad": b"\xed\xa0\x80", "where": "room"},
     ],
     bad=strategies.not_utf8(),
     where=st.sampled_from(["room", "user", "json"]),
+    scale=0.25,
 )
 def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> None:
     room, user = fresh().encode(), b"alicia"
@@ -182,19 +188,20 @@ def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> No
     must_be_refused(bench, create_of(room), data, f"bytes that are not UTF-8 in the {where}")
 
 
+@hostile
 @clause("TCRP-3.7d")
 def test_an_empty_room_name_is_refused(bench: Bench) -> None:
     for operation in (1, 2):
         data = forge.frame(b"", forge.payload(username="alicia"), operation=operation)
         want: Want = Create("r", "alicia") if operation == 1 else Join("r", "alicia")
         answer = bench.ask(want, data=data)
-        refused = answer.status == Status.MALFORMED or (answer.closed and not answer.data)
         if operation == 2 and answer.status == Status.ROOM_NOT_FOUND:
             continue  # both apply: there is no such room either
-        if answer.token is not None or not refused:
+        if not is_refusal(answer, Status.MALFORMED):
             raise Mismatch("RoomNameSize 0 to be answered with status 4 or a plain close", str(answer), data=data)
 
 
+@hostile
 @clause("TCRP-3.7e")
 def test_an_empty_payload_is_refused(bench: Bench) -> None:
     room = fresh().encode()
@@ -202,10 +209,11 @@ def test_an_empty_payload_is_refused(bench: Bench) -> None:
 
 
 @clause("TCRP-3.9")
-@for_all(cases=[{"password": None}, {"password": "secret"}], password=st.sampled_from([None, "secret"]), scale=0.25)
+@for_all(cases=[{"password": None}, {"password": "secret"}], password=st.sampled_from([None, "secret"]), scale=0.5)
 def test_of_concurrent_creates_of_one_name_exactly_one_succeeds(bench: Bench, password: str | None) -> None:
     want = Create(fresh(), "alicia", password)
     request = bench.request(want)
+    bench.make_way(RACERS)
     connections = [bench.connect() for _ in range(RACERS)]
     for connection in connections:
         connection.send(request)
@@ -224,7 +232,7 @@ def test_of_concurrent_creates_of_one_name_exactly_one_succeeds(bench: Bench, pa
 def _enters_only_with(bench: Bench, password: str, wrong: Sequence[str]) -> None:
     room, right = fresh(), _quoted(password)
     must_be_served(bench.ask(Create(room, "alicia", password)), f"a CREATE with the password {right}")
-    for other in (*wrong, *wrong[:1]):  # a second try is no better than the first
+    for other in wrong:
         want = Join(room, "bob", other)
         what = f"the password {_quoted(other)} where {right} is right"
         must_have_status(bench.ask(want), Status.WRONG_PASSWORD, what, bench.request(want))
@@ -237,7 +245,7 @@ def _quoted(password: str) -> str:
 
 
 @clause("TCRP-3.10a")
-@for_all(password=strategies.passwords(), wrong=strategies.passwords(), scale=0.5)
+@for_all(password=strategies.passwords(), wrong=strategies.passwords(), scale=0.25)
 def test_a_room_with_a_password_is_entered_with_no_other(bench: Bench, password: str, wrong: str) -> None:
     if password != wrong:
         _enters_only_with(bench, password, [wrong])
@@ -245,15 +253,23 @@ def test_a_room_with_a_password_is_entered_with_no_other(bench: Bench, password:
 
 @clause("TCRP-3.10a")
 def test_a_password_is_compared_as_bytes_and_in_full(bench: Bench) -> None:
-    long = "p" * 300
-    for password, wrong in (
-        ("secret", ["Secret", "secre", "secret ", " secret", "secret\0", "secret\n", "xsecret"]),
-        ("secret\0x", ["secret"]),
-        (" secret ", ["secret"]),
-        ("é", ["e\u0301", "e"]),
-        (long + "a", [long + "b", long, "p" * 72]),
-    ):
-        _enters_only_with(bench, password, wrong)
+    _enters_only_with(
+        bench,
+        "secret-é",
+        [
+            "Secret-é",
+            "Secret-é",
+            "secret-",
+            " secret-é",
+            "secret-é ",
+            "secret-é\n",
+            "secret-é\0",
+            "secret-e\u0301",
+            "secret-e",
+        ],
+    )
+    long = " \0" + "p" * 300
+    _enters_only_with(bench, long + " ", [long + "q", long])
 
 
 @clause("TCRP-3.10a")
@@ -261,10 +277,9 @@ def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None
     room = fresh()
     must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
     for payload in (
-        b"bob",
         b'{"username":"bob"}',
-        b'{"username":"bob","password":null}',
         b'{"username":"bob","password":""}',
+        b"bob",
     ):
         data = forge.frame(room.encode(), payload, operation=forge.JOIN)
         must_have_status(
@@ -280,11 +295,6 @@ def test_a_room_whose_creator_vanished_stands(bench: Bench) -> None:
     connection.send(bench.request(want))
     bench.drop(connection)
     bench.vanished_rooms += 1
-    answer = bench.ask(Join(want.room, "bob"))
-    for _ in range(20):  # the CREATE may still be under way
-        if answer.token is not None:
-            break
-        bench.waits.pause()
-        answer = bench.ask(Join(want.room, "bob"))
+    answer = ask_until(bench, Join(want.room, "bob"), lambda answer: answer.token is not None)
     must_be_served(answer, "a JOIN of a room whose creator closed after its request, unanswered", bench.request(want))
     must_have_status(bench.ask(Create(want.room, "alicia")), Status.ROOM_EXISTS, "a CREATE of that room")

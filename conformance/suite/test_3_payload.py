@@ -8,10 +8,11 @@ from conformance import forge, strategies
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch
-from conformance.marks import clause, create_of, must_be_refused, must_be_served, must_have_status, needs_chat
+from conformance.marks import clause, create_of, hostile, must_be_refused, must_be_served, must_have_status, needs_chat
 from conformance.peers import Peer
 from tcrp import MAX_USER_SIZE, Create, Join, Membership, Status
 
+ESCAPED = '"\\/\0\t\n太é\U0001f600'
 CONTROLS = [*map(chr, range(0x20)), "\x7f"]
 
 _SMALL_NUMBERS = st.one_of(
@@ -41,12 +42,9 @@ def _refuse(bench: Bench, payload: bytes, what: str, statuses: tuple[Status, ...
 @clause("TCRP-3.2a")
 def test_a_json_object_carries_the_user_name_and_a_password(bench: Bench) -> None:
     for payload in (
-        b'{"username":"alicia"}',
-        b'{"username": "alicia", "password": "secret"}',
-        b'{"password":"secret","username":"alicia"}',
-        b'{\n  "password" :\t"secret" ,\r\n "username": "alicia" }',
-        b'{"username":"\\u592a\\u90ce \\ud83d\\ude00 \\"\\\\\\/"}',
-        b'{"\\u0075sername":"alicia"}',
+        b'{"username":"alicia","password":"secret"}',
+        b'{\n  "password" :\t"a key" ,\r\n "username": "alicia" }',
+        b'{"\\u0075sername":"\\u592a\\u90ce \\ud83d\\ude00 \\"\\\\\\/"}',
         '{"username":"太郎","password":"鍵"}'.encode(),
     ):
         room = _create(bench, payload, f"the payload {payload.decode()}")
@@ -58,7 +56,7 @@ def test_a_json_object_carries_the_user_name_and_a_password(bench: Bench) -> Non
 
 
 @clause("TCRP-3.2a")
-@for_all(password=strategies.passwords(), scale=0.5)
+@for_all(cases=[{"password": ESCAPED}], password=st.one_of(st.just(ESCAPED), strategies.passwords()), scale=0.25)
 def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
     room = _create(bench, json.dumps({"username": "alicia", "password": password}).encode(), "an escaped password")
     data = forge.frame(room.encode(), forge.payload(username="bob", password=password), operation=forge.JOIN)
@@ -75,47 +73,44 @@ def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
         must_be_served(bench.ask(Join(room, "bob"), data=data), what, data)
 
 
+@hostile
 @clause("TCRP-3.2c")
 def test_values_of_another_type_are_malformed(bench: Bench) -> None:
     for payload in (
         b"{}",
-        b'{"user":"alicia"}',
         b'{"Username":"alicia"}',
-        b'{"username":null}',
         b'{"username":5}',
-        b'{"username":true}',
+        b'{"username":null}',
         b'{"username":["alicia"]}',
-        b'{"username":{"name":"alicia"}}',
         b'{"username":"alicia","password":5}',
-        b'{"username":"alicia","password":0}',
         b'{"username":"alicia","password":false}',
         b'{"username":"alicia","password":[]}',
-        b'{"username":"alicia","password":{}}',
     ):
         _refuse(bench, payload, f"the payload {payload.decode()}")
 
 
+@hostile
 @clause("TCRP-3.2c")
 def test_a_password_of_more_than_1024_bytes_is_malformed(bench: Bench) -> None:
-    for password in ("p" * 1025, "鍵" * 342):
-        size = len(password.encode())
-        _refuse(
-            bench, forge.payload(username="alicia", password=password), f"a password of {size} bytes",
-            (Status.MALFORMED, Status.LIMIT_REACHED),
-        )  # fmt: skip
+    password = "鍵" * 342  # of 342 characters
+    size = len(password.encode())
+    _refuse(
+        bench, forge.payload(username="alicia", password=password), f"a password of {size} bytes",
+        (Status.MALFORMED, Status.LIMIT_REACHED),
+    )  # fmt: skip
 
 
 @clause("TCRP-3.2d")
 @for_all(
     cases=[
-        {"key": "pad", "value": "[" * 15 + "]" * 15},
-        {"key": "more", "value": {"password": "inner", "username": 5}},
-        {"key": "n", "value": 10**18 - 1},
+        {"key": "", "value": None},
         {"key": "Password", "value": 5},
-        {"key": "", "value": ""},
+        {"key": "n", "value": 10**18 - 1},
+        {"key": "more", "value": {"password": "inner", "username": 5}},
     ],
     key=_TEXT.filter(lambda key: key not in ("username", "password")),
     value=_VALUES,
+    scale=0.5,
 )
 def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None:
     payload = forge.payload(**{"username": "alicia", key: value})
@@ -123,14 +118,14 @@ def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None
         _create(bench, payload, f"the unknown key {key!r}")
 
 
+@hostile
 @clause("TCRP-3.2d")
 def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
-    nested = b'{"username":"alicia","x":' + b"[" * 30 + b"]" * 30 + b"}"
-    objects = b'{"username":"alicia","x":' + b'{"a":' * 30 + b"1" + b"}" * 30 + b"}"
     room = _create(bench, b'{"username":"alicia","x":{"password":"inner"}}', "a password that is not its own")
     must_be_served(bench.ask(Join(room, "bob")), "a JOIN without a password")
-    for payload in (nested, objects, b'{"username":"alicia","x":123456789012345678}'):
-        _create(bench, payload, f"the payload {payload.decode()}")
+    nested = b"[" * 30 + b"]" * 30 + b',"y":' + b'{"a":' * 30 + b"123456789012345678" + b"}" * 30
+    payload = b'{"username":"alicia","x":' + nested + b"}"
+    _create(bench, payload, f"the payload {payload.decode()}")
 
 
 @clause("TCRP-3.2e")
@@ -144,62 +139,52 @@ def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
 
 @clause("TCRP-3.2f")
 @for_all(
-    cases=[{"space": space} for space in ("\n", "\r\n", " ", "\t", " \n\n ")],
+    cases=[{"space": space} for space in (" ", "\n", "\t\r\n ")],
     space=st.text(" \t\r\n", min_size=1, max_size=20),
-    scale=0.5,
+    scale=0.25,
 )
 def test_white_space_after_the_object_is_allowed(bench: Bench, space: str) -> None:
     _create(bench, forge.payload(username="alicia") + space.encode(), f"{space!r} after the object")
 
 
+@hostile
 @clause("TCRP-3.2g")
 def test_what_json_forbids_is_malformed(bench: Bench) -> None:
     for payload in (
-        "{",
         '{"username":"alicia"',
         '{"username":"alicia",}',
-        '{"username" "alicia"}',
         "{'username':'alicia'}",
         '{username:"alicia"}',
+        '{"username":"alicia" /* c */}',
         '{"username":"alicia","x":NaN}',
-        '{"username":"alicia","x":Infinity}',
         '{"username":"alicia","x":-Infinity}',
         '{"username":"alicia","x":01}',
-        '{"username":"alicia","x":+1}',
-        '{"username":"alicia","x":.5}',
         '{"username":"alicia","x":1.}',
-        '{"username":"alicia","x":0x1}',
-        '{"username":"alicia","x":True}',
-        '{"username":"alicia","x":[1,]}',
-        '{"username":"alicia" /* c */}',
-        '{"username":"alicia","x":"a\nb"}',
         '{"username":"alicia","x":"a\tb"}',
         '{"username":"alicia","x":"\\x41"}',
-        '{"username":"alicia","x":"\\u12"}',
-        '{"username":"alicia","x":"\\ud800"}',
         '{"username":"alicia\\ud800"}',
         '{"username":"alicia","x":"\\udc00\\ud800"}',
         '{"username":"alicia","\\udfff":1}',
         '{"username":"alicia","x":"\\ud800","x":"y"}',
-        '{"username":"alicia","password":"\\udead"}',
     ):
         _refuse(bench, payload.encode(), f"the payload {payload!r}")
-    for encoding in ("utf-16-le", "utf-32-le"):
-        _refuse(bench, '{"username":"alicia"}'.encode(encoding), f"JSON in {encoding.upper()}")
+    _refuse(bench, '{"username":"alicia"}'.encode("utf-16-le"), "JSON in UTF-16-LE")
 
 
+@hostile
 @clause("TCRP-3.2g")
 @for_all(
-    cases=[{"rest": rest} for rest in ("}", '{"username":"bob"}', "\0", "\u00a0", "\x0b", " x")],
+    cases=[{"rest": rest} for rest in ("0", "}", "\0", "\x0b", '{"username":"bob"}')],
     rest=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10).filter(
         lambda text: text.strip(" \t\r\n") != ""
     ),
-    scale=0.5,
+    scale=0.25,
 )
 def test_other_bytes_after_the_object_are_malformed(bench: Bench, rest: str) -> None:
     _refuse(bench, forge.payload(username="alicia") + rest.encode(), f"{rest!r} after the object")
 
 
+@hostile
 @clause("TCRP-3.2h")
 def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
     for what, value in (("nesting of 40", "[" * 39 + "]" * 39), ("a number of 30 digits", "9" * 30)):
@@ -215,19 +200,14 @@ def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
         {"user": user}
         for user in (
             "alicia",
-            "太郎",
-            '"alicia"',
-            "[1]",
-            "null",
-            "123",
+            "0",
             " {",
-            "a: b",
-            "password=x",
+            '"太郎"',
             "a" * MAX_USER_SIZE,
         )
     ],
     user=strategies.users().filter(lambda user: not user.startswith("{")),
-    scale=0.5,
+    scale=0.25,
 )
 def test_another_payload_is_the_user_name_itself(bench: Bench, user: str) -> None:
     _create(bench, user.encode(), f"the raw user name {user!r}")
@@ -236,14 +216,15 @@ def test_another_payload_is_the_user_name_itself(bench: Bench, user: str) -> Non
 @needs_chat
 @clause("TCRP-3.2i")
 def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
-    listener = bench.create(user="listener")
+    listener = bench.common()[0][0]
     room = listener.member.room
-    for user in ('"alicia"', "[1]", " x ", "user=x"):
+    for user in ('"alicia"', "[1]", " x "):
         want = Join(room, user)
         answer = bench.ask(want, data=forge.frame(room.encode(), user.encode(), operation=forge.JOIN))
         must_be_served(answer, f"a JOIN with the raw user name {user!r}")
         speaker = bench.peer(Membership(room, user, answer.token or b"", False))
         _carries_its_name(bench, listener, speaker)
+        bench.leave(speaker)
 
 
 def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
@@ -261,15 +242,11 @@ def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
     cases=[
         {"user": user}
         for user in (
-            "a",
+            "0",
             " ",
-            "太郎",
-            "\u0080\u009f",
-            "{",
-            "a: b",
-            "\u200b",
-            "\u202e",
-            "\U0001f600",
+            "a: {b",
+            "太郎\U0001f600",
+            "\u0080\u009f\u200b\u202e",
             "a" * MAX_USER_SIZE,
         )
     ],
@@ -280,11 +257,12 @@ def test_every_user_name_without_control_characters_is_accepted(bench: Bench, us
     _create(bench, forge.payload(username=user), f"the user name {user!r}")
 
 
+@hostile
 @clause("TCRP-3.3b")
 @for_all(
-    cases=[{"user": user} for user in ("", "a\0", "\n", "a\x1fb", "\x7f", "\x04", "a" * 256, "部" * 86, "a\tb")],
+    cases=[{"user": user} for user in ("", "\0", "a\tb", "a\x1fb", "\x7f", "部" * 86)],
     user=st.tuples(st.text("ab部", max_size=5), st.sampled_from(CONTROLS), st.text("ab部", max_size=5)).map("".join),
-    scale=0.5,
+    scale=0.25,
 )
 def test_a_bad_user_name_is_malformed(bench: Bench, user: str) -> None:
     _refuse(
@@ -292,9 +270,10 @@ def test_a_bad_user_name_is_malformed(bench: Bench, user: str) -> None:
     )
 
 
+@hostile
 @clause("TCRP-3.3b")
 def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
-    for user in ("a\0", "alicia\n", "\x04alicia", "\x7f", "a" * 256):
+    for user in ("a\0", "alicia\n", "\x04alicia", "a" * 256):
         _refuse(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user.encode())} bytes")
 
 
@@ -302,18 +281,18 @@ def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
 def test_equal_user_names_in_a_room_are_allowed(bench: Bench) -> None:
     room = fresh()
     must_be_served(bench.ask(Create(room, "alicia")), "a CREATE by alicia")
-    for _ in range(2):
-        must_be_served(bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
+    must_be_served(bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
 
 
 @needs_chat
 @clause("TCRP-3.3c")
 def test_members_of_equal_names_are_members_each(bench: Bench) -> None:
-    members = bench.room("twin", "twin", "twin")
-    for speaker in members:
+    alice, twins = bench.common()[0][0], [bench.guest("twin"), bench.guest("twin")]
+    bench.settle(alice, *twins)
+    for speaker in twins:
         mark = nonce()
         bench.say(speaker, mark)
-        for listener in members:
+        for listener in (alice, *twins):
             if listener is speaker:
                 continue
             heard = bench.must_hear(listener, mark, "a message of another member of its name")

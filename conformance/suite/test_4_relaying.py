@@ -1,5 +1,7 @@
 """Section 4, continued: who hears what, and how it looks. Many tests share two rooms and change nothing."""
 
+import time
+
 from hypothesis import strategies as st
 
 from conformance import strategies
@@ -19,10 +21,10 @@ LONG_USER = "u" * 255
 
 @clause("TCRP-4.4a")
 def test_an_empty_message_registers_the_address(bench: Bench) -> None:
-    alice, bob = bench.room("alicia", "bob")
-    carol = bench.join(alice.member.room, "charles")
-    arrive(bench, alice, carol, "empty")
-    bench.fence(alice, bob, after="carol's registration")
+    alice, bob, _ = bench.common()[0]
+    dora = bench.guest()
+    arrive(bench, alice, dora, "empty")
+    bench.fence(alice, bob, after="dora's registration")
 
 
 @clause("TCRP-4.4b")
@@ -41,30 +43,23 @@ def test_an_empty_message_is_not_relayed(bench: Bench) -> None:
 
 @clause("TCRP-4.5a")
 def test_a_message_reaches_every_other_registered_member(bench: Bench) -> None:
-    host = bench.stay(bench.create(user="alicia"))
-    room = host.member.room
-    members = [host, bench.stay(bench.join(room, "bob"))]
-    bench.join(room, "silent")  # never registers, and is in nobody's way
-    guests = ("charles", "dagmar", "twin", "twin", "eve", "friedrich")
-    members += [bench.stay(bench.join(room, user)) for user in guests]
+    members = [*bench.common()[0]]
+    bench.guest("silent")  # never registers, and is in nobody's way
+    members += [bench.stay(bench.guest(user)) for user in ("dagmar", "twin", "twin", "eve")]
     bench.settle(*members)
     for speaker in members:
         mark = nonce()
         bench.say(speaker, mark)
         for listener in members:
             if listener is not speaker:
-                bench.must_hear(listener, mark, f"a message of {speaker}, both of eight registered members of a room")
+                bench.must_hear(listener, mark, f"a message of {speaker}, both of seven registered members of a room")
 
 
 @clause("TCRP-4.5b")
 def test_a_message_reaches_nobody_of_another_room(bench: Bench) -> None:
-    stem = fresh()
-    rooms = [
-        bench.room("alicia", "bob", room=stem + "a"),
-        bench.room("alicia", "bob", room=stem + "ab"),
-        bench.room("alicia", "bob", room=stem + "A"),
-        bench.room("alicia", "bob", room="x" + stem + "a"),
-    ]
+    here, there = bench.common()
+    name = here[0].member.room
+    rooms = [here, there, bench.room("alicia", "bob", room=name + "b"), bench.room("alicia", "bob", room=name.upper())]
     stranger = bench.peer(Membership(fresh(), "stranger", b"no token of anybody", False))
     bench.register(stranger)
     bench.say(stranger, b"who is there?")
@@ -104,7 +99,8 @@ def test_the_sender_gets_no_copy(bench: Bench) -> None:
         bench.say(speaker, mark)
         bench.fence(*here, after="a message")
         bench.must_not_hear(speaker, mark, "its own message")
-    alice, bob = bench.room("alicia", "alicia")
+    alice, bob = here[0], bench.guest("alicia")
+    bench.settle(alice, bob)
     bench.move(bob)
     arrive(bench, alice, bob, "chat")
     mark = nonce()
@@ -116,12 +112,13 @@ def test_the_sender_gets_no_copy(bench: Bench) -> None:
 
 @clause("TCRP-4.6a")
 @for_all(
-    cases=[{"user": user} for user in ("太郎", "a: b", " e\u0301 ", "\u0085")],
+    cases=[{"user": "0"}, {"user": " 太郎: e\u0301\u0085 "}],
     user=strategies.users(),
-    scale=0.3,
+    scale=0.5,
 )
 def test_a_relayed_message_is_user_name_colon_space_message(bench: Bench, user: str) -> None:
-    alice, bob = bench.room("listener", user)
+    alice, bob = bench.common()[0][0], bench.guest(user)
+    bench.settle(alice, bob)
     mark = nonce()
     bench.say(bob, mark)
     heard = bench.must_hear(alice, mark, f"a message of {user!r}")
@@ -164,7 +161,8 @@ def _only_expected(bench: Bench, peer: Peer, since: int) -> None:
     for datagram in bench.strays(peer, since):
         raise Mismatch("no datagram but messages, notices and information", shown(datagram.data), data=datagram.data)
     for datagram in peer.inbox[since:]:
-        if datagram.down is not None and datagram.down.kind is DownKind.UNKNOWN:
+        marked = datagram.data[:1] in (bytes([kind]) for kind in NoticeKind)  # their text is for other clauses
+        if not marked and datagram.down is not None and datagram.down.kind is DownKind.UNKNOWN:
             raise Mismatch(
                 "no datagram but messages, notices and information", shown(datagram.data), data=datagram.data
             )
@@ -178,16 +176,14 @@ def test_a_member_is_sent_nothing_but_chat_notices_and_information(bench: Bench)
         bench.register(peer)
         bench.say(peer, nonce())
     bench.fence(*here, after="ordinary talk")
+    dora = bench.guest()
+    bench.settle(here[0], dora)
+    bench.fence(*here, dora, after="somebody joined")
+    _only_expected(bench, dora, 0)
+    bench.leave(dora)
+    bench.fence(*here, after="somebody left")
     for peer, seen in zip(here, since, strict=True):
         _only_expected(bench, peer, seen)
-    alice, bob = bench.room("alicia", "bob")
-    carol = bench.join(alice.member.room, "charles")
-    bench.settle(alice, carol)
-    bench.fence(alice, bob, carol, after="somebody joined")
-    bench.leave(carol)
-    bench.fence(alice, bob, after="somebody left")
-    for peer in (alice, bob):
-        _only_expected(bench, peer, 0)
 
 
 @clause("TCRP-4.6d")
@@ -197,17 +193,18 @@ def test_every_datagram_comes_from_the_chat_port(bench: Bench) -> None:
     bench.fence(*there)
     for peer in (*here, *there):
         for datagram in peer.inbox:
-            if datagram.source[:2] != bench.udp_address[:2]:
+            if datagram.source[1] != bench.udp_address[1]:  # a machine with several addresses may answer from any
                 raise Mismatch(
-                    f"datagrams from {bench.udp_address[0]} port {bench.udp_address[1]}",
-                    f"one from {datagram.source[0]} port {datagram.source[1]}",
+                    f"datagrams from port {bench.udp_address[1]}",
+                    f"one from port {datagram.source[1]}",
                     data=datagram.data,
                 )
 
 
 def _with_long_name(bench: Bench) -> tuple[Peer, Peer, int]:
     """A listener, a speaker with the longest name, and the longest message that the speaker can send at all."""
-    listener, speaker = bench.room("listener", LONG_USER)
+    listener, speaker = bench.common()[0][0], bench.guest(LONG_USER)
+    bench.settle(listener, speaker)
     member = speaker.member
     return listener, speaker, MAX_UP_SIZE - OVERHEAD - len(member.room.encode()) - len(member.token)
 
@@ -255,5 +252,10 @@ def test_the_sender_of_a_message_that_would_not_fit_is_told(bench: Bench) -> Non
     mark = nonce()
     bench.say(speaker, mark + b"x" * (sizes[-1] - len(mark)))
     bench.fence(listener, speaker, after="a message that would not fit")
-    if not any(d.data[:1] == bytes([NoticeKind.INFORMATION]) for d in speaker.inbox[since:]):
+    deadline = time.monotonic() + bench.waits.answer
+    while not (told := any(d.data[:1] == bytes([NoticeKind.INFORMATION]) for d in speaker.inbox[since:])):
+        if (left := deadline - time.monotonic()) <= 0:
+            break
+        bench.pump(left)
+    if not told:
         raise Mismatch("an information datagram (0x05) to the sender", "none")

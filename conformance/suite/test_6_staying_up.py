@@ -8,7 +8,7 @@ from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost
-from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
+from conformance.marks import clause, hostile, late, must_be_served, must_have_status, needs_chat
 from conformance.peers import Answer, Connection
 from tcrp import Create, Join, Membership, Status
 
@@ -30,9 +30,9 @@ def _goes_on(bench: Bench, after: str, data: bytes | None = None) -> None:
 
 @clause("TCRP-6.1a")
 @for_all(
-    cases=[{"keeps": [0, 0]}, {"keeps": [1, 31]}, {"keeps": [32, 40]}],
+    cases=[{"keeps": [0]}, {"keeps": [1, 31, 32, 40]}],
     keeps=st.lists(st.integers(0, 60), min_size=1, max_size=3),
-    scale=0.5,
+    scale=0.25,
 )
 def test_an_early_close_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
     for keep in keeps:
@@ -68,7 +68,7 @@ def test_stalled_connections_block_nobody(bench: Bench) -> None:
 
 @clause("TCRP-6.1b")
 def test_half_open_connections_block_nobody(bench: Bench) -> None:
-    for keep in (0, 10, 32, 36):
+    for keep in (0, 10, 36):
         connection = bench.connect()
         connection.send(bench.request(Create(fresh(), "alicia"))[:keep])
         connection.half_close()
@@ -77,9 +77,9 @@ def test_half_open_connections_block_nobody(bench: Bench) -> None:
 
 @clause("TCRP-6.1c")
 @for_all(
-    cases=[{"keeps": [0, 0]}, {"keeps": [1, 32]}, {"keeps": [36, 1000]}],
+    cases=[{"keeps": [0]}, {"keeps": [1, 32, 36, 1000]}],
     keeps=st.lists(st.integers(0, 120), min_size=1, max_size=3),
-    scale=0.5,
+    scale=0.25,
 )
 def test_a_reset_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
     for keep in keeps:
@@ -92,33 +92,39 @@ def test_a_reset_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
 
 @clause("TCRP-6.1d")
 @for_all(
-    cases=[{"claim": claim, "sent": 0} for claim in (1 << 29, (1 << 29) + 1, 1 << 31, 1 << 63, (1 << 232) - 1)],
-    claim=st.integers(20, 231).map(lambda bit: 1 << bit),
+    cases=[
+        {"claims": [1 << 29], "sent": 0},
+        {"claims": [(1 << 29) + 1, 1 << 31, 1 << 63, (1 << 232) - 1], "sent": 2000},
+    ],
+    claims=st.lists(st.integers(29, 231).map(lambda bit: 1 << bit), min_size=1, max_size=3),
     sent=st.integers(0, 2000),
-    scale=0.5,
+    scale=0.25,
 )
-def test_a_huge_size_ends_nobody_s_service(bench: Bench, claim: int, sent: int) -> None:
-    connection = bench.connect()
-    data = forge.frame(fresh().encode(), b"{" * sent, payload_size=claim)
-    connection.send(data)
-    _goes_on(bench, f"a claim of {claim} bytes of payload, of which {sent} came", data)
+def test_a_huge_size_ends_nobody_s_service(bench: Bench, claims: list[int], sent: int) -> None:
+    for claim in claims:
+        connection = bench.connect()
+        data = forge.frame(fresh().encode(), b"{" * sent, payload_size=claim)
+        connection.send(data)
+    _goes_on(bench, f"claims of {' and '.join(map(str, claims))} bytes of payload, of which {sent} came", data)
 
 
 @clause("TCRP-6.1e")
 @for_all(
     cases=[
+        {"data": [b"\0"]},
         {"data": [b"\xff" * 32, b"\0" * 32, b"\0" * 64]},
         {
             "data": [
                 b"\xff\x01\0" + b"\0" * 28 + b"\x08" + b"\xff" * 263,
                 b"\x02\x02\0" + b"\0" * 28 + b"\x02\xc3\x28{}",
+                b"\x02\x02\0" + b"\0" * 28 + b"\x08r1" + b"[" * 8,
+                b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
             ]
         },
-        {"data": [b"\x02\x02\0" + b"\0" * 28 + b"\x08r1" + b"[" * 8, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"]},
     ],
     data=st.lists(
         st.one_of(
-            st.binary(max_size=300),
+            st.binary(min_size=1, max_size=300),
             st.builds(
                 lambda room, operation, state, payload: forge.frame(room, payload, operation=operation, state=state),
                 st.binary(min_size=1, max_size=12),
@@ -154,6 +160,7 @@ def test_unexpected_json_ends_nobody_s_service(bench: Bench) -> None:
     bench.still_serves("payloads of unexpected JSON")
 
 
+@hostile
 @needs_chat
 @clause("TCRP-6.1f")
 @for_all(
@@ -175,6 +182,7 @@ def test_any_datagram_leaves_chat_going(bench: Bench, data: bytes, known: bool) 
     bench.fence(*here, after=f"a datagram of {len(data)} bytes from {who}: {data[:16]!r}", data=data)
 
 
+@hostile
 @needs_chat
 @clause("TCRP-6.1f")
 @for_all(message=st.binary(min_size=1, max_size=60).filter(lambda m: m != b"exit"), scale=8.0)
@@ -193,6 +201,7 @@ def test_any_datagram_leaves_control_going(bench: Bench) -> None:
     bench.still_serves("malformed datagrams")
 
 
+@hostile
 @needs_chat
 @clause("TCRP-6.1g")
 @for_all(token=st.binary(max_size=255), known_room=st.booleans(), scale=4.0)
@@ -206,6 +215,7 @@ def test_forged_tokens_leave_chat_going(bench: Bench, token: bytes, known_room: 
     bench.fence(*here, after="datagrams with a forged token", data=forged)
 
 
+@hostile
 @needs_chat
 @clause("TCRP-6.1g")
 def test_foreign_tokens_leave_chat_going(bench: Bench) -> None:
@@ -222,14 +232,20 @@ def test_foreign_tokens_leave_chat_going(bench: Bench) -> None:
 
 @clause("TCRP-6.2a")
 def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
-    for what, payload, changes in (
+    refused: tuple[tuple[str, bytes, dict[str, int]], ...] = (
         ("a bad user name", b'{"username":"a\\u0000"}', {}),
         ("bad JSON", b'{"username":"alicia"', {}),
         ("a bad password", b'{"username":"alicia","password":5}', {}),
         ("an unknown operation", b"alicia", {"operation": 9}),
         ("a wrong state", b"alicia", {"state": 1}),
         ("an empty payload", b"", {}),
-    ):
+    )
+    room = fresh()
+    for _, payload, changes in refused:
+        bench.ask(Create(room, "alicia"), data=forge.frame(room.encode(), payload, **changes))
+    if bench.ask(Join(room, "bob")).status == Status.ROOM_NOT_FOUND:
+        return
+    for what, payload, changes in refused:  # which of them was it?
         room = fresh()
         data = forge.frame(room.encode(), payload, **changes)
         if bench.ask(Create(room, "alicia"), data=data).token is not None:
@@ -258,32 +274,36 @@ def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) 
 
 
 @clause("TCRP-6.2b")
-@for_all(cases=[{"missing": missing} for missing in (1, 2, 30)], missing=st.integers(1, 60), scale=0.5)
-def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, missing: int) -> None:
+@for_all(
+    cases=[{"missing": [1]}, {"missing": [2, 30]}],
+    missing=st.lists(st.integers(1, 60), min_size=1, max_size=3),
+    scale=0.25,
+)
+def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, missing: list[int]) -> None:
     want = Create(fresh(), "alicia")
     request = bench.request(want)
-    cut = max(0, len(request) - missing)
-    connection = bench.connect()
-    connection.send(request[:cut])
-    bench.drop(connection)
+    for bytes_less in missing:
+        connection = bench.connect()
+        connection.send(request[:-bytes_less])
+        bench.drop(connection)
     bench.waits.pause()
     must_have_status(
         bench.ask(Join(want.room, "bob")), Status.ROOM_NOT_FOUND,
-        f"a JOIN of a room whose CREATE was closed {len(request) - cut} bytes too early", request[:cut],
+        f"a JOIN of a room whose CREATE was closed {' and '.join(map(str, missing))} bytes too early", request,
     )  # fmt: skip
 
 
 @clause("TCRP-6.2b")
 def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench) -> None:
+    room = fresh()
+    data = forge.frame(room.encode(), b"alicia-alicia")
     for missing in (1, 12):
-        room = fresh()
-        data = forge.frame(room.encode(), b"alicia-alicia")[:-missing]
         connection = bench.connect()
-        connection.send(data)
+        connection.send(data[:-missing])
         bench.drop(connection)
-        bench.waits.pause()
-        answer = bench.ask(Join(room, "bob"))
-        must_have_status(answer, Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE that lacked {missing} bytes", data)
+    bench.waits.pause()
+    answer = bench.ask(Join(room, "bob"))
+    must_have_status(answer, Status.ROOM_NOT_FOUND, "a JOIN after CREATEs that lacked 1 and 12 bytes", data)
 
 
 ATTEMPTS = 3
@@ -294,25 +314,28 @@ ATTEMPTS = 3
 def test_16_connections_at_once_are_served(bench: Bench) -> None:
     want = Join(fresh(), "bob")
     for attempt in range(1, ATTEMPTS + 1):
+        bench.make_way(CONNECTIONS)
         connections = [bench.connect() for _ in range(CONNECTIONS)]
-        answers = []
-        for connection in reversed(connections):  # the last is served while all are open
-            answers.append(bench.ask_on(connection, want))
-            bench.drop(connection)
-        if attempt < ATTEMPTS and any(answer.status != Status.ROOM_NOT_FOUND for answer in answers):
-            bench.rest()
-            continue
-        for number, answer in zip(range(CONNECTIONS, 0, -1), answers, strict=True):
-            what = f"connection {number} of {CONNECTIONS} that are open at once"
+        while connections:  # the last is served while all are open
+            answer = bench.ask_on(connections[-1], want)
+            bench.pace.count()  # a server may count requests as they come, not connections
+            if answer.status != Status.ROOM_NOT_FOUND:
+                break
+            bench.drop(connections.pop())
+        if not connections:
+            return
+        if attempt == ATTEMPTS:
+            what = f"connection {len(connections)} of {CONNECTIONS} that are open at once"
             must_have_status(answer, Status.ROOM_NOT_FOUND, what)
-        break
+        bench.tidy()
+        bench.rest()
 
 
 @clause("TCRP-6.3b")
 def test_16_rooms_are_served(bench: Bench) -> None:
-    bench.drop_common()
+    shared = len(bench.common()) if bench.chat_works else 0
     granted = ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
-    for number in range(1, granted + 1):
+    for number in range(shared + 1, granted + 1):
         answer = bench.ask(Create(fresh(), "alicia"))
         must_be_served(answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
 

@@ -73,7 +73,10 @@ class SlowChat(Server):
     def __init__(self, host: str, tcp_port: int, udp_port: int, idle_timeout: float) -> None:
         super().__init__(host, tcp_port, udp_port, idle_timeout)
         self.waiting: queue.SimpleQueue = queue.SimpleQueue()
+
+    def chat_loop(self) -> None:
         threading.Thread(target=self.serve_waiting, daemon=True).start()
+        super().chat_loop()
 
     def on_datagram(self, data: bytes, source: tuple) -> None:
         self.waiting.put((time.monotonic() + 0.1, data, source))
