@@ -134,6 +134,14 @@ class Bench:
             self.rest()
         return answer
 
+    def provoke(self, room: str, data: bytes) -> Answer:
+        """Ask for a room what is to be refused. The answer is not judged, so that it is not waited for as long."""
+        factor, self.waits.factor = self.waits.factor, self.waits.factor / 4
+        try:
+            return self.ask(Create(room, "alicia"), data=data)
+        finally:
+            self.waits.factor = factor
+
     def ask_on(
         self, connection: Connection, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (),
         to_the_end: bool = False, half_close: bool = False,
@@ -550,17 +558,19 @@ class Bench:
 
     def tidy(self) -> None:
         """End what a test or an example began: connections closed, rooms closed by their hosts, sockets gone."""
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
         with contextlib.suppress(TargetLost):
             for leaver in (*self._hosted, *self._guests):
                 self.send(leaver, self.leave_datagram(leaver))
+        self._drop_sockets()
+
+    def _drop_sockets(self) -> None:
+        for connection in self._connections:
+            connection.close()
         for peer in (*self._peers, *self._hosted):
             peer.close()
-        self._peers.clear()
-        self._hosted.clear()
-        self._guests.clear()
+        self._connections.clear()
+        for peers in (self._peers, self._hosted, self._guests):
+            peers.clear()
 
     def close(self) -> None:
         """End everything, the shared rooms too."""
@@ -570,16 +580,13 @@ class Bench:
 
     def forget(self) -> None:
         """The server was started anew: nothing of before stands."""
-        for host in self._hosted:
-            host.close()
-        self._hosted.clear()
+        self._drop_sockets()
         for members in self._common or ():
             for member in members:
                 member.close()
         self._common = None
         self.recorder.drop_prologue()
         self.vanished_rooms = 0
-        self._guests.clear()
         self.tokens.clear()  # a server that counts from where it began has not given one out twice
 
     def _everybody(self) -> Iterator[Peer]:

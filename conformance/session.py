@@ -64,7 +64,7 @@ class Session:
         self._last: Tested | None = None
         self._broken: str | None = None
         self._examiner = Examiner(bench, runs, self._renew, self._left)
-        self._troubles: set[tuple[str, ...]] = set()
+        self._known: set[str | tuple[str, ...] | None] = set()
 
     @classmethod
     def of_options(cls, options: Any) -> "Session":
@@ -201,7 +201,7 @@ class Session:
         )
         trouble = causes.trouble_of(evidence.output)
         renewable = self.target.renewable
-        if (serves or renewable) and clause(outcome.clause).level is not Level.MAY and trouble not in self._troubles:
+        if (serves or renewable) and self._is_news(outcome, trouble):
             examined = self._examiner.examine(
                 Trial(play, example, names), steps, getattr(found, "check", None), seconds, passed,
                 hinge=outcome.result != "crash",
@@ -210,11 +210,17 @@ class Session:
             if examined.hinge is not None:
                 evidence = evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
             serves = not renewable and self._still_works()
+        self._known.add(outcome.clause)
         if trouble is not None:
-            self._troubles.add(trouble)
+            self._known.add(trouble)
         if not serves and not (found.stopped and not renewable):
             self._start_anew(outcome)
         return outcome._replace(evidence=evidence)
+
+    def _is_news(self, outcome: Outcome, trouble: tuple[str, ...] | None) -> bool:
+        """Whether it is worth the time to hold it again: not what has a cause that is known already."""
+        found = clause(outcome.clause)
+        return found.level is not Level.MAY and not self._known & {trouble, *found.follows}
 
     def _still_works(self) -> bool:
         try:

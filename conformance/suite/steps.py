@@ -30,7 +30,7 @@ def exchanges(bench: Bench) -> list[Exchange]:
 
 
 def _exchanged(bench: Bench) -> list[Exchange]:
-    room = fresh() + "-MiXed-部屋"
+    room = fresh() + "-MiXed"
     return [
         Exchange(want, status, bench.ask(want, to_the_end=True))
         for want, status in (

@@ -264,7 +264,11 @@ def test_a_server_that_stops_closes_every_room_first(bench: Bench) -> None:
     bench.drop_common()
     since = [len(peer.inbox) for peer in members]
     bench.target.terminate()
-    told = [bench.await_notice(peer, seen) is not None for peer, seen in zip(members, since, strict=True)]
+    deadline = time.monotonic() + bench.waits.answer
+    told = [
+        bench.await_notice(peer, seen, max(0.0, deadline - time.monotonic())) is not None
+        for peer, seen in zip(members, since, strict=True)
+    ]
     bench.target.stop()
     bench.forget()
     if not all(told):

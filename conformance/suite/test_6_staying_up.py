@@ -156,7 +156,7 @@ def test_unexpected_json_ends_nobody_s_service(bench: Bench) -> None:
         b'{"username":"a","x":' + b"9" * 900 + b"}",
     ):
         room = fresh()
-        bench.ask(Create(room, "alicia"), data=forge.frame(room.encode(), payload))
+        bench.provoke(room, forge.frame(room.encode(), payload))
     bench.still_serves("payloads of unexpected JSON")
 
 
@@ -242,13 +242,13 @@ def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
     )
     room = fresh()
     for _, payload, changes in refused:
-        bench.ask(Create(room, "alicia"), data=forge.frame(room.encode(), payload, **changes))
+        bench.provoke(room, forge.frame(room.encode(), payload, **changes))
     if bench.ask(Join(room, "bob")).status == Status.ROOM_NOT_FOUND:
         return
     for what, payload, changes in refused:  # which of them was it?
         room = fresh()
         data = forge.frame(room.encode(), payload, **changes)
-        if bench.ask(Create(room, "alicia"), data=data).token is not None:
+        if bench.provoke(room, data).token is not None:
             continue  # it was not refused, which is a finding of another clause
         must_have_status(
             bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE with {what}", data
