@@ -46,6 +46,8 @@ class Bench:
         self.notes: list[str] = []
         self.tokens: list[bytes] = []
         """Every token of the run, in the order of issue."""
+        self.guest_tokens: list[bytes] = []
+        """Those of them that a JOIN was answered with."""
         self.examples = 0
         self.passed: list[Mapping[str, Any]] = []
         """What was drawn for the test that runs, and passed."""
@@ -100,11 +102,12 @@ class Bench:
         return (self.target.endpoint.host, self.target.endpoint.udp)
 
     def connect(self, source: str | None = None, *, paced: bool = True) -> Connection:
-        """Open a connection, no faster than every server must bear (TCRP-6.3d)."""
+        """Open a connection, no faster than every server must bear (TCRP-6.3d). Not `paced`: the caller sees to that."""
         self.keep_alive()
-        while paced and (left := self.pace.left()) > 0:
-            self.pump(left)
-        self.pace.count()
+        if paced:
+            while (left := self.pace.left()) > 0:
+                self.pump(left)
+            self.pace.count()
         if self.variation.pause:
             time.sleep(self.variation.pause)
         connection = Connection(self.tcp_address, source, self.waits.answer, self.recorder)
@@ -168,6 +171,8 @@ class Bench:
                 same = self.variation.same_port
                 port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
                 self._hosted.append(Peer(self.family, connection.local_host, membership, port, self.recorder, local))
+            else:
+                self.guest_tokens.append(answer.token)
         return answer
 
     def make_way(self, count: int) -> None:

@@ -68,7 +68,7 @@ def _parser() -> Parser:
     run.add_argument(
         "--level", choices=[level.lower() for level in Level], default="must", help="what counts for exit 1"
     )
-    run.add_argument("--examples", metavar="N", type=int, help="examples a property (default: 4)")
+    run.add_argument("--examples", metavar="N", type=int, help="examples a property (default: 3)")
     run.add_argument("--runs", metavar="N", type=int, default=3, help="how often a failure is repeated (default: 3)")
     run.add_argument("--seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
     run.add_argument(

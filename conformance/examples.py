@@ -22,7 +22,7 @@ from conformance.variation import AS_IS, Variation
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
-DEFAULT_EXAMPLES = 4
+DEFAULT_EXAMPLES = 3
 SECONDS = 2.0
 NAMED = 5
 """Times the budget, for a named case: what it shows may be shown by no other."""

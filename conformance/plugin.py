@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--tcrp-dialect", metavar="NAME", help="the dialect it speaks (default: tcrp)")
     add("--tcrp-clause", metavar="CLAUSE", action="append", default=[], help="only this clause, group or section")
     add("--tcrp-skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
-    add("--tcrp-examples", metavar="N", type=int, help="examples a property (default: 4)")
+    add("--tcrp-examples", metavar="N", type=int, help="examples a property (default: 3)")
     add("--tcrp-seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
     add(
         "--tcrp-runs", metavar="N", type=int, default=3, help="how often a conversation that fails is held (default: 3)"

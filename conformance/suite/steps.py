@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
+from conformance.marks import must_be_refused
 from conformance.peers import Answer, Peer
 from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
@@ -66,13 +68,20 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
     return answer
 
 
-def arrive(bench: Bench, alice: Peer, bob: Peer, how: str) -> None:
+def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> None:
+    """A JOIN of a room that stands must be refused: no other refusal applies."""
+    room = bench.common()[0][0].member.room if bench.chat_works else bench.create().member.room
+    data = forge.frame(room.encode(), payload, operation=forge.JOIN, state=state)
+    must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}")
+
+
+def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:
     """Send from the new port until alice's words come there; UDP has no order, so once may be too early."""
     for _ in range(5):
         if how == "empty":
             bench.register(bob)
         else:
-            bench.say(bob, nonce())
+            bench.say(bob, message or nonce())
         probe = nonce()
         bench.say(alice, probe)
         if bench.hear(bob, probe, bench.waits.answer / 5):

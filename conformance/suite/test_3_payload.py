@@ -10,6 +10,7 @@ from conformance.examples import for_all
 from conformance.findings import Mismatch
 from conformance.marks import clause, create_of, hostile, must_be_refused, must_be_served, must_have_status, needs_chat
 from conformance.peers import Peer
+from conformance.suite.steps import refuse_join
 from tcrp import MAX_USER_SIZE, Create, Join, Membership, Status
 
 ESCAPED = '"\\/\0\t\n太é\U0001f600'
@@ -87,6 +88,7 @@ def test_values_of_another_type_are_malformed(bench: Bench) -> None:
         b'{"username":"alicia","password":[]}',
     ):
         _refuse(bench, payload, f"the payload {payload.decode()}")
+    refuse_join(bench, b'{"username":5}', "a username that is a number")
 
 
 @hostile
@@ -122,7 +124,8 @@ def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None
 @clause("TCRP-3.2d")
 def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
     room = _create(bench, b'{"username":"alicia","x":{"password":"inner"}}', "a password that is not its own")
-    must_be_served(bench.ask(Join(room, "bob")), "a JOIN without a password")
+    data = forge.frame(room.encode(), forge.payload(username="bob", x={"password": "inner"}), operation=forge.JOIN)
+    must_be_served(bench.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data)
     nested = b"[" * 30 + b"]" * 30 + b',"y":' + b'{"a":' * 30 + b"123456789012345678" + b"}" * 30
     payload = b'{"username":"alicia","x":' + nested + b"}"
     _create(bench, payload, f"the payload {payload.decode()}")
@@ -132,7 +135,9 @@ def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
 def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
     room = _create(bench, b'{"password":"first","username":"alicia","password":"last"}', "two passwords")
     must_have_status(bench.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them")
-    must_be_served(bench.ask(Join(room, "bob", "last")), "a JOIN with the last of them")
+    payload = b'{"password":"first","username":"bob","password":"last"}'
+    data = forge.frame(room.encode(), payload, operation=forge.JOIN)
+    must_be_served(bench.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
     none = _create(bench, b'{"password":"first","username":"alicia","password":""}', "a password and then none")
     must_be_served(bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
 
@@ -144,7 +149,11 @@ def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
     scale=0.25,
 )
 def test_white_space_after_the_object_is_allowed(bench: Bench, space: str) -> None:
-    _create(bench, forge.payload(username="alicia") + space.encode(), f"{space!r} after the object")
+    payload = forge.payload(username="alicia") + space.encode()
+    room = _create(bench, payload, f"{space!r} after the object")
+    if space == "\r\n":
+        data = forge.frame(room.encode(), payload, operation=forge.JOIN)
+        must_be_served(bench.ask(Join(room, "alicia"), data=data), f"a JOIN with {space!r} after the object", data)
 
 
 @hostile
@@ -168,7 +177,9 @@ def test_what_json_forbids_is_malformed(bench: Bench) -> None:
         '{"username":"alicia","x":"\\ud800","x":"y"}',
     ):
         _refuse(bench, payload.encode(), f"the payload {payload!r}")
-    _refuse(bench, '{"username":"alicia"}'.encode("utf-16-le"), "JSON in UTF-16-LE")
+    for encoding in ("utf-16-le", "utf-32-le"):
+        _refuse(bench, '{"username":"alicia"}'.encode(encoding), f"JSON in {encoding.upper()}")
+    refuse_join(bench, b'{"username":"alicia"} x', "other bytes after the object")
 
 
 @hostile
@@ -218,7 +229,7 @@ def test_another_payload_is_the_user_name_itself(bench: Bench, user: str) -> Non
 def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
     listener = bench.common()[0][0]
     room = listener.member.room
-    for user in ('"alicia"', "[1]", " x "):
+    for user in ('"alicia"', "[1]", '\ufeff{"username":"x"}', " x ", "user=%41"):
         want = Join(room, user)
         answer = bench.ask(want, data=forge.frame(room.encode(), user.encode(), operation=forge.JOIN))
         must_be_served(answer, f"a JOIN with the raw user name {user!r}")
@@ -275,6 +286,8 @@ def test_a_bad_user_name_is_malformed(bench: Bench, user: str) -> None:
 def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
     for user in ("a\0", "alicia\n", "\x04alicia", "a" * 256):
         _refuse(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user.encode())} bytes")
+    for user in ("bob\n", "b" * 256):
+        refuse_join(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user)} bytes")
 
 
 @clause("TCRP-3.3c")
@@ -287,14 +300,16 @@ def test_equal_user_names_in_a_room_are_allowed(bench: Bench) -> None:
 @needs_chat
 @clause("TCRP-3.3c")
 def test_members_of_equal_names_are_members_each(bench: Bench) -> None:
-    alice, twins = bench.common()[0][0], [bench.guest("twin"), bench.guest("twin")]
-    bench.settle(alice, *twins)
-    for speaker in twins:
+    members = [bench.common()[0][0], *(bench.guest(user) for user in ("twin", "twin", "twin", "Twin"))]
+    bench.settle(*members)
+    for speaker in members:
         mark = nonce()
         bench.say(speaker, mark)
-        for listener in (alice, *twins):
+        for listener in members:
             if listener is speaker:
                 continue
             heard = bench.must_hear(listener, mark, "a message of another member of its name")
-            if not heard.data.startswith(b"twin:"):
-                raise Mismatch("messages of each to carry the name twin", repr(heard.data), data=heard.data)
+            if not heard.data.startswith(speaker.member.user.encode() + b":"):
+                raise Mismatch("messages of each to carry its name", repr(heard.data), data=heard.data)
+    bench.leave(members[1])
+    bench.fence(members[0], *members[2:], after="one of the members of a name has left")

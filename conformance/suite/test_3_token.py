@@ -5,9 +5,10 @@ import string
 from collections import Counter
 from itertools import pairwise
 
+from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
-from conformance.marks import clause, must_have_status, needs_chat
+from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
 from conformance.suite.steps import ask_until
 from tcrp import MAX_TOKEN_SIZE, Create, Join, Membership, Status
 
@@ -47,8 +48,9 @@ def _alphabet_size(tokens: list[bytes]) -> int:
 def _spread(tokens: list[bytes]) -> float:
     """Bits by which the tokens differ: the entropy of each position, summed."""
     total = 0.0
-    for position in range(max(map(len, tokens))):
-        counts = Counter(token[position : position + 1] for token in tokens)
+    columns = {tuple(token[at : at + 1] for token in tokens) for at in range(max(map(len, tokens)))}
+    for column in columns:  # what is repeated within the tokens counts once
+        counts = Counter(column)
         total -= sum(n / len(tokens) * math.log2(n / len(tokens)) for n in counts.values())
     return total
 
@@ -102,9 +104,29 @@ def _gone(bench: Bench, room: str) -> bool:
     return answer.status == Status.ROOM_NOT_FOUND
 
 
+@late
 @clause("TCRP-3.8b")
 def test_tokens_are_long_enough_and_show_no_counter_clock_or_constant(bench: Bench) -> None:
-    tokens = _tokens(bench)[-4 * WANTED :]
+    """Late, when the run has seen enough of them."""
+    _look_random(_tokens(bench)[-4 * WANTED :])
+
+
+@late
+@clause("TCRP-3.8b")
+def test_the_tokens_of_guests_show_no_counter_clock_or_constant_either(bench: Bench) -> None:
+    while len(bench.guest_tokens) < WANTED:
+        room = bench.create().member.room
+        for _ in range(min(12, WANTED - len(bench.guest_tokens))):
+            bench.join(room)
+        bench.tidy()
+    _look_random(bench.guest_tokens[-4 * WANTED :])
+    seen = bench.tokens[-4 * WANTED :]
+    for token in seen:
+        if any(token in other for other in seen if other != token):
+            raise Mismatch("tokens of which none holds another", "one does", data=token)
+
+
+def _look_random(tokens: list[bytes]) -> None:
     shortest, *_, longest = _bits(tokens)
     if (bits := min(longest, shortest + LEADING_ZERO_BITS)) < RANDOM_BITS:
         token = min(tokens, key=len)
@@ -138,7 +160,8 @@ def test_a_token_is_1_to_255_bytes(bench: Bench) -> None:
 @clause("TCRP-3.8d")
 def test_each_token_speaks_with_the_name_it_was_given_for(bench: Bench) -> None:
     members = [bench.common()[0][0]]
-    members += [bench.stay(bench.guest(user)) for user in ("太郎", " spaced ", "e\u0301", "alicia-2", "u" * 60)]
+    users = ("太郎", " spaced ", "e\u0301\u200d", "alicia-2&<b>%%\\n", "u" * 60)
+    members += [bench.stay(bench.guest(user)) for user in users]
     bench.settle(*members)
     for speaker in (*members, members[0]):
         mark = nonce()
@@ -172,7 +195,12 @@ def test_a_token_speaks_in_its_own_room_only(bench: Bench) -> None:
 def test_a_token_is_bound_to_the_address_of_its_tcp_connection(bench: Bench) -> None:
     other = bench.second_address()
     alice, _, carol = bench.common()[0]
-    bob = bench.guest(source=other)
+    want, here = Join(alice.member.room, "bob"), bench.local_host
+    claims = dict.fromkeys(("ip", "address", "host", "user_ip", "client_ip"), here)
+    declaring = forge.payload(username="bob", user_address=[here, 8080], **claims)  # as other dialects do
+    answer = bench.ask(want, data=forge.frame(want.room.encode(), declaring, operation=forge.JOIN), source=other)
+    must_be_served(answer, f"a JOIN from {other} that declares {here}")
+    bob = bench.peer(Membership(want.room, "bob", answer.token or b"", False), other)
     thief = bench.peer(bob.member)  # at the address that everybody else has
     for when in ("before its first datagram", "after it"):
         mark = nonce()
@@ -192,6 +220,12 @@ def test_creating_makes_the_host(bench: Bench) -> None:
         bench.leave(guest)
         bench.fence(alice, carol, after="a guest has left")
     must_have_status(bench.ask(Create(room, "x")), Status.ROOM_EXISTS, "a CREATE after two guests have left")
+    bench.leave(carol)
+    bench.waits.pause()
+    bench.settle(alice, bench.join(room, "bob"))  # a room without guests is a room
     bench.leave(alice)
     if not _gone(bench, room):
         raise Mismatch("the room to close when the one who created it leaves", "it can still be joined")
+    bench.leave(bench.create(room))
+    if not _gone(bench, room):
+        raise Mismatch("the room to close when the one who created it anew leaves", "it can still be joined")

@@ -1,5 +1,6 @@
 """Section 4, continued: who hears what, and how it looks. Many tests share two rooms and change nothing."""
 
+import itertools
 import time
 
 from hypothesis import strategies as st
@@ -8,10 +9,10 @@ from conformance import strategies
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch, shown, unsupported
-from conformance.marks import clause, needs_chat
+from conformance.marks import clause, must_be_served, needs_chat
 from conformance.peers import Peer
 from conformance.suite.steps import OVERHEAD, arrive
-from tcrp import MAX_DOWN_SIZE, MAX_UP_SIZE, DownKind, Membership
+from tcrp import MAX_DOWN_SIZE, MAX_UP_SIZE, DownKind, Join, LocalProtocolError, Membership
 from tcrp.constants import SEPARATOR, NoticeKind
 
 pytestmark = needs_chat
@@ -47,12 +48,40 @@ def test_a_message_reaches_every_other_registered_member(bench: Bench) -> None:
     bench.guest("silent")  # never registers, and is in nobody's way
     members += [bench.stay(bench.guest(user)) for user in ("dagmar", "twin", "twin", "eve")]
     bench.settle(*members)
+    last = bench.guest("friedrich")
+    mark = nonce()
+    bench.say(last, mark)
+    for listener in members:
+        bench.must_hear(listener, mark, "a message that is the first datagram of its sender")
+    arrive(bench, members[0], last, "chat")
+    members.append(bench.stay(last))
     for speaker in members:
         mark = nonce()
         bench.say(speaker, mark)
         for listener in members:
             if listener is not speaker:
                 bench.must_hear(listener, mark, f"a message of {speaker}, both of seven registered members of a room")
+
+
+_PLAIN = (b"0", b" ", b"\n", b"\0", b"\x04", b"\x05", b":", b"/help", b"@bob", b'{"type":"LEAVE"}', b"ping", b"INITIAL")
+
+
+@clause("TCRP-4.5a")
+def test_a_message_that_some_take_for_none_or_for_a_command_is_relayed(bench: Bench) -> None:
+    here, _ = bench.common()
+    alice, *others = here
+    for message in (*_PLAIN, _PLAIN[-1]):  # what is said again is said
+        since = [len(peer.inbox) for peer in others]
+        try:
+            bench.say(alice, message)
+        except LocalProtocolError:
+            continue  # it means something else in this dialect
+        for peer, seen in zip(others, since, strict=True):
+            deadline = time.monotonic() + bench.waits.answer
+            while not any(message in datagram.data for datagram in bench.strays(peer, seen)):
+                bench.pump(deadline - time.monotonic())
+                if time.monotonic() > deadline:
+                    raise Mismatch(f"the message {message!r} to reach {peer}", "it did not", data=message)
 
 
 @clause("TCRP-4.5b")
@@ -91,6 +120,22 @@ def test_a_message_arrives_once(bench: Bench, rest: bytes, again: int) -> None:
             raise Mismatch(f"{peer} to receive a message once", f"{times} times")
 
 
+@clause("TCRP-4.5c")
+def test_whoever_comes_back_hears_once(bench: Bench) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    bench.leave(bob)
+    bench.fence(*bench.common()[0], after="a guest of another room has left")
+    answer = bench.ask(Join(bob.member.room, "bob"))
+    must_be_served(answer, "a JOIN of one who has left")
+    bob.membership = bob.member._replace(token=answer.token or b"")
+    bench.settle(alice, bob)
+    mark = nonce()
+    bench.say(alice, mark)
+    bench.fence(alice, bob, after="somebody came back")
+    if (times := bench.count(bob, mark)) > 1:
+        raise Mismatch("whoever left and came back to hear a message once", f"{times} times")
+
+
 @clause("TCRP-4.5d")
 def test_the_sender_gets_no_copy(bench: Bench) -> None:
     here, _ = bench.common()
@@ -101,8 +146,9 @@ def test_the_sender_gets_no_copy(bench: Bench) -> None:
         bench.must_not_hear(speaker, mark, "its own message")
     alice, bob = here[0], bench.guest("alicia")
     bench.settle(alice, bob)
-    bench.move(bob)
-    arrive(bench, alice, bob, "chat")
+    left, moving = bench.move(bob), nonce()
+    arrive(bench, alice, bob, "chat", moving)
+    bench.must_not_hear(left, moving, "its own message, at the port that it has left")
     mark = nonce()
     bench.say(bob, mark)
     bench.must_hear(alice, mark, "a message of the other alice")
@@ -128,8 +174,9 @@ def test_a_relayed_message_is_user_name_colon_space_message(bench: Bench, user: 
 
 
 _TELLING = [
-    b"\n", b" ", b"\0", b"\x04", b"\x05", b"\r\n", b": ", b"exit", b'{"a":1}', "部屋e\u0301\u212b\U0001f600".encode(),
-    b"\xff\xfe", b"\xc3", b"<b>&amp;%s", b"x" * 1500, b"x" * 3500, "部".encode() * 1100,
+    b"\n", b" ", b"\0", b"\x04", b"\x05", b"\r\n", b": ", b"exit", b'{"a":1}',
+    "\ufeff部屋e\u0301\u212b\U0001f600".encode(), b"\xff\xfe", b"\xc3", b"<b>&amp;%s%%\\n", b"x" * 1500, b"x" * 3500,
+    "部".encode() * 1100,
 ]  # fmt: skip
 
 
@@ -157,10 +204,20 @@ def test_the_bytes_of_a_message_are_relayed_unchanged(bench: Bench, rest: bytes,
         raise Mismatch(f"the message {shown(message)} unchanged", shown(heard.data, 96), data=message)
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _only_expected(bench: Bench, peer: Peer, since: int) -> None:
     for datagram in bench.strays(peer, since):
         raise Mismatch("no datagram but messages, notices and information", shown(datagram.data), data=datagram.data)
     for datagram in peer.inbox[since:]:
+        if datagram.data[:1] == bytes([NoticeKind.INFORMATION]) and not _is_utf8(datagram.data):
+            raise Mismatch("UTF-8 after the byte 0x05", shown(datagram.data), data=datagram.data)
         marked = datagram.data[:1] in (bytes([kind]) for kind in NoticeKind)  # their text is for other clauses
         if not marked and datagram.down is not None and datagram.down.kind is DownKind.UNKNOWN:
             raise Mismatch(
@@ -184,6 +241,24 @@ def test_a_member_is_sent_nothing_but_chat_notices_and_information(bench: Bench)
     bench.fence(*here, after="somebody left")
     for peer, seen in zip(here, since, strict=True):
         _only_expected(bench, peer, seen)
+    alice, bob = bench.room("alicia", "bob")
+    carol = bench.join(alice.member.room, "charles")
+    bench.settle(alice, carol)
+    bench.fence(alice, bob, carol, after="somebody joined")
+    left = bench.move(bob)
+    arrive(bench, alice, bob, "chat")
+    bench.leave(carol)
+    bench.fence(alice, bob, after="somebody left")
+    for peer in (alice, bob, left):
+        _only_expected(bench, peer, 0)
+    before = len(bob.inbox)
+    bench.leave(alice)
+    bench.await_notice(bob, before)
+    bench.fence(*here, after="a room was closed")
+    for peer, seen in ((carol, 0), (bob, before)):  # to whom a notice may come
+        for datagram in bench.strays(peer, seen):
+            if datagram not in bench.notices(peer):
+                raise Mismatch("nothing but notices to one who has left", shown(datagram.data), data=datagram.data)
 
 
 @clause("TCRP-4.6d")
@@ -199,6 +274,15 @@ def test_every_datagram_comes_from_the_chat_port(bench: Bench) -> None:
                     f"one from port {datagram.source[1]}",
                     data=datagram.data,
                 )
+
+
+@clause("TCRP-4.6d")
+def test_a_disconnect_notice_comes_from_the_chat_port(bench: Bench) -> None:
+    alice, bob = bench.room("alicia", "bob")
+    bench.leave(alice)
+    notice = bench.await_notice(bob, 0)
+    if notice is not None and notice.source[:2] != bench.udp_address[:2]:
+        raise Mismatch(f"a notice from port {bench.udp_address[1]}", f"one from port {notice.source[1]}")
 
 
 def _with_long_name(bench: Bench) -> tuple[Peer, Peer, int]:
@@ -222,6 +306,11 @@ def test_a_message_that_fits_4094_bytes_with_its_name_is_relayed_whole(bench: Be
             raise Mismatch(
                 f"all {size} bytes of the message", f"a datagram of {len(heard.data)} bytes", data=heard.data
             )
+    mark = nonce()
+    sendable = MAX_UP_SIZE - OVERHEAD - len(listener.member.room.encode()) - len(listener.member.token)
+    size = min(sendable, MAX_DOWN_SIZE - len(listener.member.user) - len(SEPARATOR))
+    bench.say(listener, mark + b"x" * (size - len(mark)))
+    bench.must_hear(speaker, mark, f"a message of {size} bytes by a user with a short name")
 
 
 def _too_long(bench: Bench) -> tuple[Peer, Peer, list[int]]:
@@ -237,9 +326,10 @@ def _too_long(bench: Bench) -> tuple[Peer, Peer, list[int]]:
 @clause("TCRP-4.7a")
 def test_a_message_that_would_not_fit_is_not_relayed(bench: Bench) -> None:
     listener, speaker, sizes = _too_long(bench)
-    for size in sizes:
+    for size, filler in itertools.product(sizes, (b"x", "部".encode())):
         mark = nonce()
-        bench.say(speaker, mark + b"x" * (size - len(mark)))
+        rest = size - len(mark)
+        bench.say(speaker, mark + (filler * (rest // len(filler))).ljust(rest, b"."))
         bench.fence(listener, speaker, after=f"a message of {size} bytes")
         for peer in (listener, speaker):
             bench.must_not_hear(peer, mark, f"a message whose datagram would have {size + 257} bytes")

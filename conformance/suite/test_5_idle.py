@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass, field
 
 from conformance.bench import Bench, fresh, nonce
-from conformance.findings import Mismatch, unsupported
-from conformance.marks import clause, needs_chat
+from conformance.findings import Mismatch, shown, unsupported
+from conformance.marks import clause, late, needs_chat
 from conformance.peers import Peer
-from tcrp import Create, Join, Membership, Status
+from conformance.suite.steps import arrive
+from tcrp import MAX_UP_SIZE, Create, Join, Membership, Status
 
 pytestmark = needs_chat
 
@@ -42,6 +43,11 @@ class Scene:
     back_without_password: str = ""
     back_with_password: str = ""
     bystander_notices: list[str] = field(default_factory=list)
+    lone_notice: float | None = None
+    newcomer_tried: bool = False
+    newcomer_served: bool = False
+    strays: list[str] = field(default_factory=list)
+    notice_ports: set[int] = field(default_factory=set)
 
 
 def scene(bench: Bench) -> Scene:
@@ -69,26 +75,41 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     host, guest, talker, quiet, early = bench.room(
         "host", "guest", "talker", "quiet", "early", room=room, password=password
     )
-    silent = bench.join(room, "silent", password)
     orphan_host, orphan = bench.room("orphan-host", "orphan")
+    _keep_a_namesake(bench, room, password)
+    lone = bench.create(user="lone")
+    stranger = bench.peer()
+    bench.move(guest)
+    arrive(bench, host, guest, "empty")
+    since = len(host.inbox)
+    silent = bench.join(room, "silent", password)
     starter = bench.join(room, "starter", password)
     began = time.monotonic()
-    for peer in (guest, orphan_host, early, talker):
+    for peer in (guest, orphan_host, early, talker, lone):
         bench.register(peer)
         peer.kept = False
-    guest_last, orphan_last = guest.sent_at or began, orphan_host.sent_at or began
+    guest_last, orphan_last, lone_last = (peer.sent_at or began for peer in (guest, orphan_host, lone))
     talker.kept, host.kept, quiet.kept, orphan.kept = False, True, True, True
     spoken = 0
-    late_mark, start_mark = nonce(), nonce()
+    late_mark, start_mark, new_mark = nonce(), nonce(), nonce()
+    joined: list[Peer] = []
     while (now := time.monotonic()) - began < end:
         passed = now - began
-        if passed > spoken * idle / 2:
+        if passed > spoken * idle / 3:
             spoken += 1
             bench.say(talker, nonce())
         if 0.7 * idle < passed < 0.9 * idle and early.sent_at and early.sent_at - began < 0.5 * idle:
             seen.late_tried = True
             bench.say(early, late_mark)
             bench.say(starter, start_mark)
+        if passed > 0.8 * idle * (len(joined) + 1):  # neither this nor what is dropped puts off anybody's time
+            joined.append(bench.join(room, f"newcomer-{len(joined)}", password))
+            bench.send(stranger, bench.chat_datagram(bench.peer(guest.member._replace(room=fresh())), b"x"))
+            if bench.target.endpoint.host.startswith(("127.", "::1")):  # elsewhere it may not get through
+                bench.send(stranger, bench.chat_datagram(guest, b"x") + b"x" * MAX_UP_SIZE)
+        if passed > 1.5 * idle and joined and joined[0].sent_at is None:
+            bench.say(joined[0], new_mark)
+            seen.newcomer_tried = time.monotonic() - joined[0].made_at < 0.9 * idle
         bench.pump(min(0.05, idle / 10))
         if seen.guest_notice is None and (found := bench.notices(guest)):
             seen.guest_notice = found[0].at - guest_last
@@ -96,8 +117,14 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
             seen.host_notice = found[0].at - orphan_last
         if seen.orphan_notice is None and (found := bench.notices(orphan)):
             seen.orphan_notice = found[0].at - orphan_last
+        if seen.lone_notice is None and (found := bench.notices(lone)):
+            seen.lone_notice = found[0].at - lone_last
     seen.late_speaker_served = bench.heard(host, late_mark) is not None
     seen.late_starter_served = bench.heard(host, start_mark) is not None
+    seen.newcomer_served = bench.heard(host, new_mark) is not None
+    notices = [notice for peer in (guest, orphan_host, orphan, lone) for notice in bench.notices(peer)]
+    seen.notice_ports = {notice.source[1] for notice in notices}
+    seen.strays = [shown(stray.data) for stray in bench.strays(host, since) if stray not in bench.notices(host)]
     for name, peer in (("a host that stayed", host), ("a member that kept alive", quiet)):
         if bench.notices(peer):
             seen.bystander_notices.append(name)
@@ -110,6 +137,13 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     if answer.token is not None:
         guest.membership = Membership(room, "guest", answer.token, False)
         bench.settle(host, guest)
+
+
+def _keep_a_namesake(bench: Bench, room: str, password: str) -> None:
+    """Another guest, who stays; no matter if there can be none."""
+    answer = bench.ask(Join(room, "guest", password))
+    if answer.token is not None:
+        bench.stay(bench.peer(Membership(room, "guest", answer.token, False)))
 
 
 def _look_around(bench: Bench, seen: Scene, host: Peer, guest: Peer, talker: Peer, quiet: Peer, silent: Peer) -> None:
@@ -157,6 +191,7 @@ def test_empty_messages_keep_a_member(bench: Bench) -> None:
         raise Mismatch("a member that sends empty messages to stay", "it was removed")
 
 
+@late
 @clause("TCRP-5.3a")
 def test_an_idle_member_is_removed_in_time(bench: Bench) -> None:
     seen = scene(bench)
@@ -177,6 +212,10 @@ def test_no_member_is_removed_before_its_time(bench: Bench) -> None:
         raise Mismatch(f"a member silent for {0.7 * idle:g} s to be heard", "it was not")
     if seen.late_tried and not seen.late_starter_served:
         raise Mismatch(f"a member whose first datagram comes {0.7 * idle:g} s after COMPLETE to be heard", "it was not")
+    if seen.newcomer_tried and not seen.newcomer_served:
+        raise Mismatch(
+            f"a member heard {0.7 * idle:g} s after it joined a room that is older than {idle:g} s", "not so"
+        )
     if not seen.kept_by_chat:
         raise Mismatch("a member that talks to stay", "it was removed")
 
@@ -204,10 +243,38 @@ def test_an_idle_host_is_a_host_that_left(bench: Bench) -> None:
     seen = scene(bench)
     _in_time(bench, "a disconnect notice to the guest of a silent host", seen.orphan_notice)
     _in_time(bench, "a disconnect notice to the silent host", seen.host_notice)
+    _in_time(bench, "a disconnect notice to a silent host that is alone in its room", seen.lone_notice)
     if not seen.orphan_room_gone:
         raise Mismatch("the room of a silent host to be gone", "it can still be joined")
     if not seen.orphan_name_free:
         raise Mismatch("the name of a silent host's room to be free", "a CREATE is refused")
+
+
+@clause("TCRP-4.6c")
+def test_no_other_text_comes_when_a_member_is_idle(bench: Bench) -> None:
+    seen = scene(bench)
+    if seen.strays:
+        raise Mismatch("nothing but messages, notices and information to the others", seen.strays[0])
+
+
+@clause("TCRP-4.6d")
+def test_the_notice_of_idling_comes_from_the_chat_port(bench: Bench) -> None:
+    seen = scene(bench)
+    for port in seen.notice_ports - {bench.udp_address[1]}:
+        raise Mismatch(f"notices from port {bench.udp_address[1]}", f"one from port {port}")
+
+
+@late
+@clause("TCRP-5.3a")
+def test_members_are_removed_although_nobody_sends_anything(bench: Bench) -> None:
+    """Late: all the shared rooms idle with it."""
+    if bench.idle_timeout is None:
+        unsupported("needs --idle-timeout, the server's idle time")
+    _, bob = bench.room("alicia", "bob")
+    with bench.unkept():
+        notice = bench.await_notice(bob, 0, _bound(bench)[1] + SLACK)
+    if notice is None:
+        raise Mismatch(f"a notice within {_bound(bench)[1]:g} s in which no datagram was sent to the server", "none")
 
 
 @clause("TCRP-5.3e")

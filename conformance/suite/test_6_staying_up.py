@@ -10,7 +10,7 @@ from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost
 from conformance.marks import clause, hostile, late, must_be_served, must_have_status, needs_chat
 from conformance.peers import Answer, Connection
-from tcrp import Create, Join, Membership, Status
+from tcrp import HEADER_SIZE, Create, Join, Membership, Status
 
 STALLED = 8
 CONNECTIONS = 16
@@ -44,7 +44,8 @@ def test_an_early_close_ends_nobody_s_service(bench: Bench, keeps: list[int]) ->
 
 @clause("TCRP-6.1b")
 def test_stalled_connections_block_nobody(bench: Bench) -> None:
-    request = bench.request(Create(fresh(), "alicia"))
+    room = bench.create().member.room
+    request = bench.request(Join(room, "alicia"))
     keeps = [0, 0, 1, 16, 31, 32, 40, len(request) - 1]
     if bench.chat_works:
         bench.common()
@@ -52,10 +53,11 @@ def test_stalled_connections_block_nobody(bench: Bench) -> None:
         connection = bench.connect()
         if keep:
             connection.send(request[:keep])
-    served = f"a CREATE to be served within {bench.waits.prompt:.1f} s while {STALLED} connections stall"
+    served = f"a JOIN to be served within {bench.waits.prompt:.1f} s while {STALLED} connections stall"
     for attempt in (1, 2):  # a machine may hiccup once
         try:
-            answer = bench.ask(Create(fresh(), "bob"))
+            bench.ask_on(bench.connect(), Join(fresh(), "bob"))  # who does not close either
+            answer = bench.ask(Join(room, "bob"))
         except TargetLost as lost:
             raise Mismatch(served, str(lost)) from None
         if answer.token is not None and answer.seconds <= bench.waits.prompt:
@@ -239,6 +241,7 @@ def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
         ("an unknown operation", b"alicia", {"operation": 9}),
         ("a wrong state", b"alicia", {"state": 1}),
         ("an empty payload", b"", {}),
+        ("a payload over 2^29", b"alicia", {"payload_size": (1 << 29) + 1}),
     )
     room = fresh()
     for _, payload, changes in refused:
@@ -265,12 +268,16 @@ def test_a_refused_join_leaves_no_room_behind(bench: Bench) -> None:
 @clause("TCRP-6.2a")
 def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) -> None:
     room = fresh()
-    must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
+    members = bench.room("alicia", "bob", room=room, password="secret") if bench.chat_works else []
+    if not members:
+        must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
     for password in ("other", None):
         must_have_status(bench.ask(Create(room, "mallory", password)), Status.ROOM_EXISTS, "a second CREATE")
     must_have_status(bench.ask(Join(room, "bob", "other")), Status.WRONG_PASSWORD, "a JOIN with the second's password")
     must_have_status(bench.ask(Join(room, "bob")), Status.WRONG_PASSWORD, "a JOIN without a password")
     must_be_served(bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
+    if members:
+        bench.fence(*members, after="a CREATE and a JOIN of their room were refused")
 
 
 @clause("TCRP-6.2b")
@@ -280,17 +287,20 @@ def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) 
     scale=0.25,
 )
 def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, missing: list[int]) -> None:
-    want = Create(fresh(), "alicia")
+    want = Create(fresh() + "-" * 40, "alicia")
     request = bench.request(want)
     for bytes_less in missing:
         connection = bench.connect()
         connection.send(request[:-bytes_less])
         bench.drop(connection)
     bench.waits.pause()
-    must_have_status(
-        bench.ask(Join(want.room, "bob")), Status.ROOM_NOT_FOUND,
-        f"a JOIN of a room whose CREATE was closed {' and '.join(map(str, missing))} bytes too early", request,
-    )  # fmt: skip
+    came = {want.room[: max(len(request) - bytes_less - HEADER_SIZE, 1)] for bytes_less in missing}
+    for room in {want.room, *came}:  # the whole name, and what came of it
+        must_have_status(
+            bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND,
+            f"a JOIN of {room!r} after a CREATE that was closed {' and '.join(map(str, missing))} bytes too early",
+            request,
+        )  # fmt: skip
 
 
 @clause("TCRP-6.2b")
@@ -300,10 +310,17 @@ def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench)
     for missing in (1, 12):
         connection = bench.connect()
         connection.send(data[:-missing])
+        if missing > 1:
+            connection.reset()
         bench.drop(connection)
     bench.waits.pause()
     answer = bench.ask(Join(room, "bob"))
     must_have_status(answer, Status.ROOM_NOT_FOUND, "a JOIN after CREATEs that lacked 1 and 12 bytes", data)
+    want = Join(bench.create().member.room, "bob-bob")
+    data = forge.frame(want.room.encode(), b"bob-bob", operation=forge.JOIN)[:-3]
+    answer = bench.ask(want, data=data, half_close=True)
+    if answer.token is not None:
+        raise Mismatch("no token for a JOIN that ends 3 bytes too early", str(answer), data=data)
 
 
 ATTEMPTS = 3
@@ -315,7 +332,7 @@ def test_16_connections_at_once_are_served(bench: Bench) -> None:
     want = Join(fresh(), "bob")
     for attempt in range(1, ATTEMPTS + 1):
         bench.make_way(CONNECTIONS)
-        connections = [bench.connect() for _ in range(CONNECTIONS)]
+        connections = [bench.connect(paced=False) for _ in range(CONNECTIONS)]
         while connections:  # the last is served while all are open
             answer = bench.ask_on(connections[-1], want)
             bench.pace.count()  # a server may count requests as they come, not connections
@@ -338,6 +355,8 @@ def test_16_rooms_are_served(bench: Bench) -> None:
     for number in range(shared + 1, granted + 1):
         answer = bench.ask(Create(fresh(), "alicia"))
         must_be_served(answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
+    bench.tidy()
+    must_be_served(bench.ask(Create(fresh(), "alicia")), f"a CREATE after {granted} rooms have been closed")
 
 
 @needs_chat
@@ -350,6 +369,9 @@ def test_16_members_of_a_room_are_served(bench: Bench) -> None:
         for listener in members:
             if listener is not speaker:
                 bench.must_hear(listener, mark, f"a message in a room of {MEMBERS}")
+    bench.leave(members[-1])
+    bench.fence(*members[:-1], after="one of them has left")
+    bench.join(members[0].member.room, "another")  # whose place is free
 
 
 @late
