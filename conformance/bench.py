@@ -57,7 +57,7 @@ class Bench:
         self.registers_by_chat = False
         self.chat_works = True
         self.vanished_rooms = 0
-        self._keeping = True
+        self._patience = 1.0
         self._keep_every = KEEP_SECONDS if idle_timeout is None else min(KEEP_SECONDS, idle_timeout / 4)
         self._connections: list[Connection] = []
         self._peers: list[Peer] = []
@@ -102,7 +102,7 @@ class Bench:
         return (self.target.endpoint.host, self.target.endpoint.udp)
 
     def connect(self, source: str | None = None, *, paced: bool = True) -> Connection:
-        """Open a connection, no faster than every server must bear (TCRP-6.3d). Not `paced`: the caller sees to that."""
+        """Open a connection, no faster than every server must bear (TCRP-6.3d). Not `paced`: the caller does it."""
         self.keep_alive()
         if paced:
             while (left := self.pace.left()) > 0:
@@ -404,7 +404,7 @@ class Bench:
     def keep_alive(self) -> None:
         """No member that a test counts on shall be idle: whoever has registered, and hosts that nobody has used yet."""
         now = time.monotonic()
-        silence = self._keep_every if self._keeping else 3 * self._keep_every  # a slow server needs long for a fence
+        silence = self._patience * self._keep_every
         for peer in (*self._everybody(), *self._hosted):
             unused = peer in self._hosted and peer not in self._peers
             if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > silence:
@@ -412,13 +412,16 @@ class Bench:
                     self.register(peer)
 
     @contextlib.contextmanager
-    def unkept(self) -> Iterator[None]:
-        """Nobody is kept alive meanwhile but in need: to say where one is would undo what a datagram may have done."""
-        self._keeping = False
+    def unkept(self, patience: float = 3.0) -> Iterator[None]:
+        """Nobody is kept alive meanwhile but in need: to say where one is would undo what a datagram may have done.
+
+        `patience`: times the usual silence, three because a slow server needs long for a fence.
+        """
+        self._patience = patience
         try:
             yield
         finally:
-            self._keeping = True
+            self._patience = 1.0
 
     def _take(self, peer: Peer) -> None:
         while True:
