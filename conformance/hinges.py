@@ -93,7 +93,8 @@ def _of_segments(sizes: list[int]) -> Hinge:
             "passes in one segment, fails byte by byte",
             "a recv returns what has come so far: loop until 32 bytes are there, then until the body is",
         )
-    cut = f"fails when cut after {' and '.join(str(sum(sizes[: n + 1])) for n in range(len(sizes) - 1))} bytes"
+    places = " and ".join(str(sum(sizes[: number + 1])) for number in range(len(sizes) - 1))
+    cut = f"fails when cut after byte {places}"
     if first < HEADER_SIZE:
         advice = f"the header is read with one recv: loop until {HEADER_SIZE} bytes have come"
     else:

@@ -87,7 +87,7 @@ def print_findings(report: Report, console: Console, *, verbosity: int, folder: 
             page.in_full(finding, everything=verbosity > 0)
         else:
             page.expected(finding)
-            page.labelled("hinge", finding["hinge"])
+            page.labelled("hinges on", finding["hinge"])
             page.commands(finding, "replay")
 
 
@@ -205,7 +205,7 @@ class _Page:
         failed, total = finding["runs"]["failed"], finding["runs"]["total"]
         self.labelled("how often", f"failed {failed} of {total} run{'s' * (total != 1)}")
         self.labelled("example", finding["example"] if finding["example"] != "{}" else None)
-        self.labelled("hinge", finding["hinge"])
+        self.labelled("hinges on", finding["hinge"])
         self.labelled("advice", finding["advice"])
         decisive = [one for one in finding["messages"] if one["decisive"]]
         for message in decisive if everything else decisive[:MESSAGES]:

@@ -33,8 +33,8 @@ def _bob_left(bench: Bench) -> tuple[Peer, Peer, Peer]:
 
 @clause("TCRP-5.1a")
 def test_whoever_leaves_receives_no_more_chat(bench: Bench) -> None:
-    here, _ = bench.common()  # where another bob is
     alice, bob, carol = _bob_left(bench)
+    _, there = bench.common_as_they_are()  # where another eve is
     eve = bench.join(alice.member.room, "eve")
     bench.leave(eve)  # with her first datagram
     for speaker in (alice, carol):
@@ -44,7 +44,7 @@ def test_whoever_leaves_receives_no_more_chat(bench: Bench) -> None:
         bench.pump(0.0)
         for peer in (bob, eve):
             bench.must_not_hear(peer, mark, f"a message after {peer} has left")
-    bench.fence(*here, after="a namesake has left another room")
+    bench.fence(*there, after="a namesake has left another room")
 
 
 @clause("TCRP-5.1b")

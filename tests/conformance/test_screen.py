@@ -120,7 +120,7 @@ def test_the_first_findings_are_told_in_full_and_the_others_in_short(student):
     heads = [text.index(f"\n{one['number']}  {one['verdict']}  {one['clause']}") for one in student["findings"]]
     assert heads == sorted(heads)
     short = text[heads[3] : heads[4]]
-    assert [line.split()[0] for line in short.splitlines() if line] == ["4", "expected", "actual", "hinge", "replay"]
+    assert [line.split()[0] for line in short.splitlines() if line] == ["4", "expected", "actual", "hinges", "replay"]
     assert "message    KeyError: 'x' (test_3_control.py:9)" in text
     assert "also fails because of it: 4.2b 4.2d\n" in text
     assert "example    {'cuts': [1]}" in text
