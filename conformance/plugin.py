@@ -93,13 +93,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="no server to test: give --tcrp-target or --tcrp-exec"))
         return
     order = {clause: number for number, clause in enumerate(session.chosen)}
-    kept = [item for item in ours if order.keys() & _clauses_of(item)]
+    kept = [item for item in ours if order.keys() >= set(_clauses_of(item))]
     if dropped := [item for item in ours if item not in kept]:
         config.hook.pytest_deselected(items=dropped)
     kept.sort(
         key=lambda item: (
             _lateness(item),
-            min(order[clause] for clause in _clauses_of(item) if clause in order),
+            order[_clauses_of(item)[0]],
         )
     )
     gone = set(ours)

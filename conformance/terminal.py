@@ -35,7 +35,7 @@ class Progress(Results):
         self.verbosity = verbosity
         self.screen = Screen()
         self._live: Live | None = None
-        self._clauses: dict[str, str] = {}  # by test
+        self._clauses: dict[str, tuple[str, ...]] = {}  # by test
         self._left: Counter[str] = Counter()  # tests to come, by clause
         self._late: set[str] = set()
         self._judging = ""
@@ -53,11 +53,13 @@ class Progress(Results):
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
             mark = item.get_closest_marker("clause")
-            if mark is not None:
-                self._clauses[item.nodeid] = mark.args[0]
-                self._left[mark.args[0]] += 1
+            if mark is None:
+                continue
+            self._clauses[item.nodeid] = mark.args
+            if len(mark.args) == 1:  # a test of many clauses keeps none of them waiting
+                self._left.update(mark.args)
                 if item.get_closest_marker("late"):
-                    self._late.add(mark.args[0])
+                    self._late.update(mark.args)
         if self.verbosity >= 0 and self.screen.is_live:
             self._live = Live(
                 get_renderable=self._line, console=self.screen, transient=True, refresh_per_second=4,
@@ -66,15 +68,19 @@ class Progress(Results):
             self._live.start()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._judging = self._clauses.get(nodeid, "")
+        self._judging = " ".join(self._clauses.get(nodeid, ())[:1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         super().pytest_runtest_logreport(report)
-        done = self._clauses.get(report.nodeid)
-        if report.when == "teardown" and done is not None:
-            self._left[done] -= 1
+        clauses = self._clauses.get(report.nodeid, ())
+        if report.when != "teardown":
+            return
+        if len(clauses) == 1:
+            self._left.subtract(clauses)
+        for done in clauses:
             if not self._left[done] and done in self.outcomes:
-                self._tell(done, _LATE if done in self._late else clause(done).section)
+                late = done in self._late or len(clauses) > 1
+                self._tell(done, _LATE if late else clause(done).section)
 
     def add(self, outcome: Outcome) -> None:
         super().add(outcome)

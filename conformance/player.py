@@ -1,0 +1,461 @@
+"""Holds a conversation with the server and with the model of it, and says where the two first disagree.
+
+Neither registering nor moving nor leaving has an answer, and UDP has no order, so each is proved before anything is
+judged by it: where a member listens, once it has heard something there; that somebody has left, once it no longer
+hears what the others say; that a room is closed, once somebody was told or its name is free.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from conformance.audit import Audit, Said, clause_of_stray
+from conformance.bench import Bench, fresh, nonce
+from conformance.findings import Mismatch, shown
+from conformance.model import FORGERIES, NAMES, USERS, Follows, Member, Model, Room, Step
+from conformance.peers import Peer
+from tcrp import Create, Join, Membership, Status, UpKind
+
+_KINDS = {"empty": UpKind.REGISTER, "chat": UpKind.CHAT, "exit": UpKind.LEAVE}
+
+
+def play(
+    bench: Bench, steps: Iterable[Sequence[Any]], *, patience: float | None = None, until: float | None = None
+) -> None:
+    """Hold this conversation. At the first disagreement Mismatch, with its clause and, as `example`, the steps up to
+    there. `patience`: seconds to wait for what must come, None for the fitted ones. `until`: of time.monotonic(), when
+    no further step is begun. Who plays tidies the bench afterwards.
+    """
+    player = Player(bench, patience)
+    try:
+        for step in steps:
+            if until is None or time.monotonic() < until:
+                player.step(step)
+    except Mismatch as found:
+        found.example = {"steps": player.steps}
+        raise
+    player.end()
+
+
+class Player:
+    """One conversation. `steps`: those taken so far."""
+
+    def __init__(self, bench: Bench, patience: float | None = None) -> None:
+        self.bench = bench
+        self.model = Model()
+        self.audit = Audit(bench)
+        self.steps: list[Step] = []
+        self._waits = (bench.waits.answer, bench.waits.prompt) if patience is None else (patience, patience)
+        self._names = [fresh() for _ in range(NAMES)]
+        self._peers: dict[Member, Peer] = {}
+        self._sure: set[Member] = set()
+        """Who has heard something where it is."""
+        self._moved: set[Member] = set()
+        self._closing: dict[int, Member] = {}
+        """Rooms whose host has left, as far as is known only here."""
+
+    def step(self, step: Sequence[Any]) -> None:
+        """Take one step. Mismatch if the server does not agree with the model."""
+        meant = self.model.understood(step)
+        if meant is None:
+            return
+        self.steps.append(meant)
+        self.audit.closing = None
+        self.audit.after = " ".join("no password" if word is None else str(word) for word in meant)
+        match meant:
+            case ("create", name, user, password):
+                self._create(meant, Create(self._names[name], USERS[user], password))
+            case ("join" | "lurk", name, user, password):
+                self._join(meant, Join(self._names[name], USERS[user], password))
+            case ("forge", _, what, how):
+                self._forge(meant, what, how)
+            case ("haunt", _, how):
+                self._haunt(meant, how)
+            case ("leave", _):
+                self._leave(meant)
+            case ("move", _, how):
+                self._move(meant, how)
+            case ("say", _):
+                self._say(meant)
+            case ("keep", _):
+                self._keep(meant)
+
+    def end(self) -> None:
+        """Close the rooms, and let what is still on its way arrive while its receivers are there."""
+        guests = [self._peers[member] for member in self._sure if not member.host]
+        for room in self.model.rooms.values():
+            self.bench.leave(self._peers[room.members[0]])
+        deadline = time.monotonic() + self._moment(0.05)
+        for guest in guests:
+            self.bench.await_notice(guest, self.audit.seen(guest), deadline - time.monotonic())
+
+    # Requests
+
+    def _create(self, step: Step, want: Create) -> None:
+        name, closed = step[1], step[1] in self.model.closed
+        follows = self.model.follow(step)
+        if follows.member is None:
+            self._answer(want, follows, name, "TCRP-3.4d")
+            return
+        for _ in self._while_closing(name):
+            try:
+                host = self.bench.create(want.room, want.user, want.password)
+            except Mismatch as found:
+                refused = found
+            else:
+                self._is_closed(name)
+                self._admit(follows.member, host)
+                return
+        refused.clause = "TCRP-5.2c" if closed else "TCRP-3.4c"
+        raise refused
+
+    def _join(self, step: Step, want: Join) -> None:
+        name, closed = step[1], step[1] in self.model.closed
+        follows = self.model.follow(step)
+        clauses = {
+            Status.ROOM_NOT_FOUND: "TCRP-5.2c" if closed else "TCRP-3.4e",
+            Status.WRONG_PASSWORD: "TCRP-3.10a",
+        }
+        token = self._answer(want, follows, name, clauses.get(follows.status or Status.OK, "TCRP-3.4c"))
+        if follows.member is not None and token is not None:
+            self._admit(follows.member, self.bench.peer(Membership(want.room, want.user, token, False)))
+
+    def _answer(self, want: Create | Join, follows: Follows, name: int, clause: str) -> bytes | None:
+        """The token, if one is due. `clause`: broken by another status."""
+        expected = follows.status
+        assert expected is not None
+        for _ in self._while_closing(name):
+            answer = self.bench.ask(want)
+            if answer.status == expected and (answer.token is not None or expected is not Status.OK):
+                if expected is Status.ROOM_NOT_FOUND:
+                    self._is_closed(name)
+                return answer.token
+        if answer.status == expected:
+            clause = "TCRP-3.5a"
+        elif follows.member is not None:
+            clause = self._clause_of_refusal(follows.member, answer.status) or clause
+        what = f"a {type(want).__name__.upper()} to be answered with status {int(expected)} ({expected.name})"
+        if expected is Status.OK:
+            what += " and a token"
+        raise Mismatch(what, str(answer), data=answer.data, clause=clause)
+
+    def _clause_of_refusal(self, member: Member, status: int | None) -> str | None:
+        """Under which clause this status is wrong where there is no reason to refuse."""
+        if status is None:
+            return "TCRP-3.4a"
+        if status == Status.WRONG_PASSWORD:
+            return "TCRP-3.10a"
+        if status == Status.ROOM_NOT_FOUND and any(ghost.room is member.room for ghost in self.model.ghosts):
+            return "TCRP-3.8f"
+        equal = any(other.user == member.user for other in member.room.members if other is not member)
+        return "TCRP-3.3c" if equal else None
+
+    def _while_closing(self, name: int) -> Iterator[None]:
+        """Once, and again as long as the datagram by which the host left may be on its way, or lost."""
+        for _ in self._again():
+            yield
+            if name not in self._closing:
+                return
+            self.bench.leave(self._peers[self._closing[name]])
+
+    def _is_closed(self, name: int) -> None:
+        """Nobody of the room that had this name is in it any more."""
+        if (host := self._closing.pop(name, None)) is not None:
+            self._is_over(host.room)
+
+    def _is_over(self, room: Room) -> None:
+        self.audit.unjudged -= {self._peers[ghost] for ghost in self.model.ghosts if ghost.room is room}
+
+    def _admit(self, member: Member, peer: Peer) -> None:
+        if any(peer.member.token == other.member.token for other in self._peers.values()):
+            raise Mismatch("a token that nobody else was given", "one that was given before", clause="TCRP-3.8a")
+        self._peers[member] = peer
+        self.audit.members[peer] = member
+        peer.kept = True
+        if member.registered:
+            self.bench.register(peer)
+            self._settle(member, "empty", "TCRP-4.4a")
+        self._conclude(member.room)
+
+    # Chat
+
+    def _say(self, step: Step) -> None:
+        follows = self.model.follow(step)
+        speaker = follows.member
+        assert speaker is not None
+        self._reach(speaker, [listener for listener in follows.hear if listener in self._sure])
+        self._settle(speaker, "chat", "TCRP-4.3a")
+        self._conclude(speaker.room)
+
+    def _keep(self, step: Step) -> None:
+        member = self.model.follow(step).member
+        assert member is not None
+        self.bench.register(self._peers[member])
+        self._settle(member, "empty", "TCRP-4.4a")
+        self._conclude(member.room)
+
+    def _move(self, step: Step, how: str) -> None:
+        member = self.model.follow(step).member
+        assert member is not None
+        peer = self._peers[member]
+        with self._unkept(member):
+            self._fence(member.room)  # what it sent from the old port has been read
+            self.audit.moved(peer, self.bench.move(peer))
+            self._sure.discard(member)
+            self._moved.add(member)
+            self._send(member, how)
+            self._settle(member, how, "TCRP-4.3a")
+        self._conclude(member.room)
+
+    def _leave(self, step: Step) -> None:
+        follows = self.model.follow(step)
+        leaver = follows.member
+        assert leaver is not None
+        since = {member: len(self._peers[member].inbox) for member in follows.void}
+        told = [member for member in follows.told if member in self._sure]
+        for member in follows.void:
+            peer = self._peers[member]
+            peer.kept = False
+            self.audit.notices[peer] += 1  # which the leaver may get (TCRP-5.1e) and who is unsure may
+            self.audit.unjudged.add(peer)
+            self._sure.discard(member)
+        self.bench.leave(self._peers[leaver])
+        if leaver.host:
+            self._closing[leaver.room.name] = leaver
+            self.audit.closing = leaver.room
+            self._must_be_told(told, since, leaver)
+        else:
+            self.audit.blame = "TCRP-3.8f"  # if there is no room any more
+            self._prove(leaver.room)
+            self.audit.blame = None
+        try:
+            self._conclude(leaver.room)
+        except Mismatch as found:
+            if found.clause == "TCRP-5.4b" and not leaver.host and self._is_gone(leaver.room):
+                found.clause = "TCRP-3.8f"
+            raise
+
+    def _is_gone(self, room: Room) -> bool:
+        """Whether the server says so; only for a finding to be named rightly."""
+        return self.bench.ask(Join(self._names[room.name], USERS[0], room.password)).status == Status.ROOM_NOT_FOUND
+
+    def _must_be_told(self, told: list[Member], since: dict[Member, int], host: Member) -> None:
+        """These members get a disconnect notice, which proves that the room is closed."""
+        untold = told
+        for wait in self._waits:
+            deadline = time.monotonic() + wait
+            untold = [member for member in untold if not self._is_told(member, since[member], deadline)]
+            if not untold:
+                break
+            self.bench.leave(self._peers[host])  # it may be lost
+        else:
+            strays = [stray.data for stray in self.bench.strays(self._peers[untold[0]], since[untold[0]])]
+            clause = "TCRP-5.2a"
+            if strays:
+                clause = "TCRP-5.1c" if clause_of_stray(strays[0]) == "TCRP-5.1c" else "TCRP-5.4a"
+            raise Mismatch(
+                f"{untold[0].user} to get a disconnect notice (0x04) when the host has left",
+                shown(strays[0]) if strays else f"nothing in {sum(self._waits):.1f} s",
+                data=strays[0] if strays else None,
+                clause=clause,
+            )
+        if told:
+            self._is_over(host.room)
+
+    def _is_told(self, member: Member, since: int, deadline: float) -> bool:
+        return self.bench.await_notice(self._peers[member], since, deadline - time.monotonic()) is not None
+
+    # What must have no effect
+
+    def _haunt(self, step: Step, how: str) -> None:
+        ghost = self.model.follow(step).member
+        assert ghost is not None
+        if self._peers[ghost] in self.audit.unjudged:
+            return
+        self.audit.haunted.add(ghost)
+        with self._without_effect(str(ghost.void), ghost.room.name):
+            self._send(ghost, how)
+            self._conclude(self.model.rooms.get(ghost.room.name, ghost.room))
+
+    def _forge(self, step: Step, what: str, how: str) -> None:
+        victim = self.model.follow(step).member
+        assert victim is not None
+        foreigner = self.model.foreigner(victim) if what == "foreign" else None
+        member = self._peers[victim].member
+        match what:
+            case "unknown":
+                member = member._replace(token=bytes(255 - byte for byte in member.token))
+            case "cut":
+                member = member._replace(token=member.token[:-1])
+            case "nowhere":
+                member = member._replace(room=fresh())
+        if foreigner is not None:
+            member = member._replace(token=self._peers[foreigner].member.token)
+        stranger = self.bench.peer(member)
+        self.audit.strangers.append(stranger)
+        mark = nonce()
+        said = Said(f"a forged message ({what})", victim.user, victim.room, stranger, set(), FORGERIES[what])
+        self.audit.announce(mark, said)
+        data = self.bench.dialect.write_up(member, _KINDS[how], mark if how == "chat" else b"")
+        clause, name = FORGERIES[what], -1 if what == "nowhere" else victim.room.name
+        with self._unkept(victim, *([foreigner] if foreigner else [])), self._without_effect(clause, name):
+            if data is not None:
+                self.bench.send(stranger, data)
+            if foreigner is not None:
+                self._fence(foreigner.room, foreigner)
+            self._conclude(victim.room, victim)
+
+    @contextlib.contextmanager
+    def _unkept(self, *members: Member) -> Iterator[None]:
+        """Nothing keeps these members alive meanwhile: it would say where they are, whatever has been done to them."""
+        for member in members:
+            if member.registered:
+                self.bench.register(self._peers[member])
+            self._peers[member].kept = False
+        yield
+        for member in members:
+            self._peers[member].kept = True
+
+    @contextlib.contextmanager
+    def _without_effect(self, clause: str, name: int) -> Iterator[None]:
+        """Whatever is heard of it, or no longer heard, breaks this clause; a reply breaks the one about silence."""
+        self.audit.blame = clause
+        self.audit.silence = "TCRP-4.2d" if name in self.model.rooms else "TCRP-4.2c"
+        yield
+        self.audit.blame = self.audit.silence = None
+
+    # Sending, hearing, proving
+
+    def _send(self, member: Member, how: str) -> bytes:
+        """A member or a ghost sends an empty message, one that is not, or `exit`. Returns its nonce, if it has one."""
+        peer = self._peers[member]
+        match how:
+            case "empty":
+                self.bench.register(peer)
+                return b""
+            case "exit":
+                self.bench.send(peer, self.bench.leave_datagram(peer))
+                return b""
+        mark = nonce()
+        may = {self._peers[other] for other in member.room.members if other is not member}
+        said = Said(f"a message of {member.user}", member.user, member.room, peer, may)
+        if member.void is not None:
+            said = said._replace(what=f"a message with the void token of {member.user}", may=set(), clause=member.void)
+        self.audit.announce(mark, said)
+        self.bench.say(peer, mark)
+        return mark
+
+    def _reach(self, speaker: Member, listeners: Sequence[Member]) -> list[bytes]:
+        """These members hear a new message of the speaker, or a second one: a datagram may be lost."""
+        marks: list[bytes] = []
+        for wait in self._waits:
+            marks.append(self._send(speaker, "chat"))
+            deadline = time.monotonic() + wait
+            deaf = [listener for listener in listeners if not self._hears(listener, marks[-1], deadline)]
+            if not deaf:
+                return marks
+        if self.audit.blame is None:
+            self.audit.check()  # what came instead says more
+        raise Mismatch(
+            f"{deaf[0].user} to receive a message of {speaker.user} after {self.audit.after}",
+            f"nothing of two in {sum(self._waits):.1f} s",
+            clause=self.audit.blame or "TCRP-4.5a",
+        )
+
+    def _hears(self, member: Member, mark: bytes, deadline: float) -> bool:
+        return self.bench.hear(self._peers[member], mark, deadline - time.monotonic()) is not None
+
+    def _has_heard(self, member: Member, marks: Iterable[bytes]) -> bool:
+        return any(self.bench.heard(self._peers[member], mark) for mark in marks)
+
+    def _fence(self, room: Room, first: Member | None = None) -> list[bytes]:
+        """As Bench.fence: all but the second hear before they speak. Returns the messages of its last round, if any."""
+        members = [member for member in room.members if member in self._sure]
+        members.sort(key=lambda member: member is not first)
+        marks: list[bytes] = []
+        for _ in range(2 if len(members) > 1 else 0):
+            marks = self._reach(members[1], [members[0], *members[2:]])
+            marks += self._reach(members[0], [members[1]])
+        return marks
+
+    def _settle(self, actor: Member, how: str, clause: str) -> None:
+        """Whoever of the actor's room has registered hears something where it is, as in Bench.settle. `how`: what the
+        actor has sent, and sends again; UDP has no order, so once may be too early. `clause`: broken if it is deaf.
+        """
+        registered = [member for member in actor.room.members if member.registered]
+        deaf = [member for member in registered if member not in self._sure]
+        if len(registered) < 2 or not deaf:
+            return
+        speakers = [member for member in registered if member in self._sure][:1] or registered[1::-1]
+        probes: dict[Member, list[bytes]] = {member: [] for member in deaf}
+        deadline, a_round = time.monotonic() + self._waits[0], self._moment(0.05)
+        while deaf and (now := time.monotonic()) < deadline:
+            for speaker in speakers:
+                mark = self._send(speaker, "chat")
+                for member in deaf:
+                    if member is not speaker:  # whoever speaks says where it is
+                        probes[member].append(mark)
+            until = min(deadline, now + a_round)
+            while (deaf := [one for one in deaf if not self._has_heard(one, probes[one])]) and time.monotonic() < until:
+                self.bench.pump(until - time.monotonic())
+            for member in deaf:
+                self._send(member, how if member is actor else "empty")
+            a_round *= 2
+        if deaf:
+            self.audit.check()
+            raise Mismatch(
+                f"{deaf[0].user} to receive messages where it is after {self.audit.after}",
+                f"nothing in {self._waits[0]:.1f} s",
+                clause=self._clause_of_deafness(deaf[0], registered, how, clause),
+            )
+        self._sure.update(probes)
+        self.audit.unjudged -= {old for old, member in self.audit.old.items() if member in probes}
+
+    def _clause_of_deafness(self, deaf: Member, registered: list[Member], how: str, clause: str) -> str:
+        """Does it hear after a message of the other kind? Then this one did not register it."""
+        if deaf in self._moved:
+            return "TCRP-4.3a"
+        self._send(deaf, "chat" if how == "empty" else "empty")
+        mark = self._send(next(member for member in registered if member is not deaf), "chat")
+        if self._hears(deaf, mark, time.monotonic() + self._waits[1]):
+            return clause
+        return "TCRP-4.5a"
+
+    def _prove(self, room: Room) -> None:
+        """Whoever left the room is known to have left, once there are others to show it."""
+        for ghost in [one for one in self.model.ghosts if one.room is room and self._peers[one] in self.audit.unjudged]:
+            for _ in self._again():
+                marks = self._fence(room)
+                if not marks:
+                    return
+                self.bench.pump(0.0)
+                if not self._has_heard(ghost, marks):
+                    self.audit.unjudged.discard(self._peers[ghost])
+                    break
+                self.bench.leave(self._peers[ghost])  # it may be lost, or overtaken
+            else:
+                still = f"it still receives messages after {self._waits[0]:.1f} s"
+                raise Mismatch(f"{ghost.user} to receive nothing after leaving", still, clause="TCRP-5.1a")
+
+    def _again(self) -> Iterator[None]:
+        """At once, and then again and again, ever more rarely, as long as what has no answer may be on its way."""
+        deadline, pause = time.monotonic() + self._waits[0], self._moment(0.01)
+        yield
+        while (left := deadline - time.monotonic()) > 0:
+            self.bench.pump(min(left, pause))
+            pause *= 2
+            yield
+
+    def _conclude(self, room: Room, first: Member | None = None) -> None:
+        """Let come what is still to come of a step, and judge all that has come. `first`: who must not speak before it
+        has heard, since whoever speaks says where it is.
+        """
+        self._prove(room)
+        if not self._fence(room, first) and not any(self._fence(other) for other in self.model.rooms.values()):
+            self.bench.pump(self._moment(0.005))
+        self.audit.check()
+
+    def _moment(self, least: float) -> float:
+        """Seconds in which what is on its way arrives, if it is not judged."""
+        return max(least, 4 * self.bench.waits.round_trip)
