@@ -30,7 +30,7 @@ def test_every_test_names_one_clause_that_there_is():
 
 
 def test_every_module_judges_clauses_of_its_section():
-    for path in index.SUITE.glob("test_*.py"):
+    for path in index.SUITE.glob("test_[0-9]*.py"):  # the model knows no sections
         section = path.name.split("_")[1]
         ids = {node.args[0].value for node in ast.walk(ast.parse(path.read_text()))
                if isinstance(node, ast.Call) and ast.unparse(node.func) == "clause"}  # fmt: skip

@@ -26,7 +26,7 @@ def test_it_runs_beside_other_tests_whatever_files_lie_there(run_pytest, tmp_pat
         "test_mine.py", "--pyargs", "conformance",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
     assert "2 pass" in done.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [one["verdict"] for one in report["clauses"]] == ["pass", "pass"]

@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 PATIENCE = 30.0
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
-SOME = ("2.1", "2.2", "3.2h", "3.11", "4.5a", "5.3a", "5.3b")
+SOME = ("2.1", "2.2", "3.2h", "3.11", "4.5a", "5.3c", "5.3b")
 BAR = re.compile(r"\d+/\d+  \d+:\d\d")
 
 
@@ -125,7 +125,7 @@ def test_in_a_pipe_each_section_is_a_few_plain_lines(command):
     assert lines[3:5] == ["", "3 Control operations"]
     assert lines[5].startswith("  info        3.2h  JSON nested over 32 deep or longer numbers may be malformed (")
     assert "  pass        4.5a" in lines
-    assert "  unsupported 5.3a 5.3b (needs --idle-timeout, the server's idle time)" in lines
+    assert "  unsupported 5.3b 5.3c (needs --idle-timeout, the server's idle time)" in lines
     assert lines[end + 1 : end + 4] == ["  pass        3.11", "", lines[end + 3]]
     assert lines[end + 3].startswith("4 pass, 1 info, 2 unsupported in ")
     assert max(map(len, lines)) <= 100
@@ -148,13 +148,13 @@ def test_a_finding_is_told_in_its_section_before_what_passes(command):
 
 
 def test_verbose_is_every_clause_and_every_test(command):
-    done = command("run", "-v", "2.3b", "5.3a", "--exec", command.reference)
+    done = command("run", "-v", "2.3b", "5.3c", "--exec", command.reference)
     lines = lines_of(done.stdout)
     assert lines[2] == "  pass        2.3b  a room name of 1 to 255 bytes of any valid UTF-8 is accepted"
     tests = [line for line in lines if line.startswith(" " * 14 + "test_")]
     assert re.fullmatch(r" +test_any_room_name_of_valid_utf8_is_accepted: pass, \d+\.\d\d s, \d+ examples", tests[0])
     assert len(tests) == 3
-    assert any(line.startswith("  unsupported 5.3a  ") for line in lines)
+    assert any(line.startswith("  unsupported 5.3c  ") for line in lines)
 
 
 def test_quiet_says_nothing_while_it_runs(command):
@@ -181,7 +181,7 @@ def test_a_mute_server_takes_few_lines(command):
 @pytest.mark.parametrize("columns", [100, 50])
 def test_at_a_terminal_one_line_lives_and_findings_stay(terminal, command, columns):
     process = terminal(
-        "2.1", "2.2", "2.5a", "4.5a", "5.3a", "--exec", command.faulty("header-in-one-recv"), columns=columns
+        "2.1", "2.2", "2.5a", "4.5a", "5.3c", "--exec", command.faulty("header-in-one-recv"), columns=columns
     )
     assert process.wait() == 1
     text = process.text
@@ -201,7 +201,7 @@ def test_at_a_terminal_one_line_lives_and_findings_stay(terminal, command, colum
 
 
 def test_verbose_at_a_terminal(terminal, command):
-    process = terminal("-v", "2.2", "5.3a", "--exec", command.reference)
+    process = terminal("-v", "2.2", "5.3c", "--exec", command.reference)
     assert process.wait() == 0
     left = left_on(process.text)
     assert "  pass        2.2   the body is the room name, then the payload, and nothing else" in left
