@@ -34,6 +34,10 @@ def replay(arguments: argparse.Namespace) -> Exit:
         raise Refused(f"unreachable: {error}", Exit.UNREACHABLE) from None
     except (LookupError, ValueError) as error:
         raise Refused(str(error)) from None
+    except Exception as error:
+        raise Refused(
+            f"the conversation could not be held: {type(error).__name__}: {error}", Exit.SUITE_FAULT
+        ) from None
     finally:
         target.stop()
     return _tell(repeated.expected, repeated.actual, attempts)

@@ -11,7 +11,7 @@ from conformance.diagnosis import why_no_chat, why_no_rooms
 from conformance.findings import Check, Mismatch, TargetLost
 from conformance.peers import Answer, Peer
 from conformance.recording import Does, Steps
-from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Membership, Status, decode_header
+from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Status, decode_header
 
 ROOMS = "rooms"
 CHAT = "chat"
@@ -45,6 +45,13 @@ def hold(bench: Bench) -> Baseline:
         if finding is not mismatch:
             finding.check = mismatch.check
             steps += _last_exchange(bench)
+        finding.steps, finding.names = steps, bench.began_with
+        return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
+    except TargetLost as lost:
+        steps = bench.recorder.steps()
+        if all(step.does is not Does.TOKEN for step in steps):
+            raise
+        finding = Mismatch("a JOIN of a room that stands to be answered", str(lost), clause="TCRP-3.4a")
         finding.steps, finding.names = steps, bench.began_with
         return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
     else:
@@ -107,7 +114,7 @@ def _enter(bench: Bench, want: Create | Join) -> Peer:
             check=Check("answer", answer.who, statuses=(0,), token=True),
         )
     bench.waits.measured(answer.seconds)
-    return bench.peer(Membership(want.room, want.user, answer.token, isinstance(want, Create)))
+    return bench.enter(want, answer)
 
 
 def _what_came(answer: Answer) -> str:
@@ -118,7 +125,8 @@ def _what_came(answer: Answer) -> str:
         text = answer.data.decode()
     except UnicodeDecodeError:
         text = ""
-    looks = "JSON" if text[:1] in ("{", "[") else "text" if text.isprintable() and text else ""
+    readable = bool(text) and all(c.isprintable() or c.isspace() for c in text)
+    looks = "JSON" if text[:1] in ("{", "[") else "text" if readable else ""
     if looks:
         return f"{len(answer.data)} bytes of {looks} without a header: {text[:60]!r}"
     return str(answer)

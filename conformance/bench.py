@@ -15,9 +15,10 @@ from typing import Any, TypeVar, cast
 
 from conformance.endpoint import AddressTarget, Target
 from conformance.findings import Check, Mismatch, TargetLost, shown, unsupported
-from conformance.names import fresh, names, nonce
+from conformance.names import NameState, another, fresh, names, no_matter, nonce
 from conformance.pacing import Pace, Waits
 from conformance.peers import Answer, Connection, Datagram, Peer
+from conformance.reading import listed
 from conformance.recording import FENCE, KEEP_ALIVE, SETTLE, Does, Recorder, Steps
 from conformance.variation import AS_IS, Variation
 from tcrp import Address, Create, Dialect, Join, Membership, Status, UpKind, Want
@@ -64,7 +65,7 @@ class Bench:
         self._hosted: list[Peer] = []
         self._common: tuple[list[Peer], list[Peer]] | None = None
         self._guests: list[Peer] = []
-        self._held: dict[tuple[str, int], tuple[Any, Steps]] = {}
+        self._held: dict[tuple[str, int], tuple[Any, Steps, NameState]] = {}
 
     def at(self, host: str) -> "Bench":
         """The same ports at another address of the server's machine."""
@@ -155,7 +156,7 @@ class Bench:
         cuts = cuts if self.variation.cuts is None else self.variation.cuts
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
             if number:
-                time.sleep(self.waits.between_segments)  # so that the server sees them apart
+                time.sleep(max(self.waits.between_segments, self.variation.pause))  # so that the server sees them apart
             if not connection.send(segment):
                 break
         if half_close:
@@ -202,12 +203,12 @@ class Bench:
     ) -> Peer:
         """A new room's host. A refusal is a finding."""
         want = Create(room or fresh(), user, password)
-        return self._enter(want, self.ask(want, source=source), source)
+        return self.enter(want, self.ask(want, source=source), source)
 
     def join(self, room: str, user: str = "bob", password: str | None = None, source: str | None = None) -> Peer:
         """A guest of a room that stands. A refusal is a finding."""
         want = Join(room, user, password)
-        return self._enter(want, self.ask(want, source=source), source)
+        return self.enter(want, self.ask(want, source=source), source)
 
     def join_at_same_port(self, room: str, user: str) -> Peer:
         """A guest whose UDP socket has the port of its TCP connection, and who has sent nothing yet."""
@@ -215,9 +216,12 @@ class Bench:
         want = Join(room, user)
         answer = self.ask_on(connection, want)
         self.drop(connection)
-        return self._enter(want, answer, None, same_port=True)
+        return self.enter(want, answer, None, same_port=True)
 
-    def _enter(self, want: Create | Join, answer: Answer, source: str | None, *, same_port: bool = False) -> Peer:
+    def enter(
+        self, want: Create | Join, answer: Answer, source: str | None = None, *, same_port: bool = False
+    ) -> Peer:  # fmt: skip
+        """The member that this answer made. A refusal is a finding."""
         if answer.token is None:
             what = "CREATE of a new room" if isinstance(want, Create) else "JOIN of a room that stands"
             raise Mismatch(
@@ -342,9 +346,11 @@ class Bench:
         key = (what.__qualname__, self.round)
         if key in self._held:
             self.recorder.adopt(self._held[key][1])
+            self.began_with = self._held[key][2]
         else:
+            began = self.began_with
             held = what(self)
-            self._held[key] = held, self.recorder.steps()
+            self._held[key] = held, self.recorder.steps(), began
         return cast(Held, self._held[key][0])
 
     # UDP: sending
@@ -384,7 +390,7 @@ class Bench:
         if data is not None:
             self.send(peer, data)
         elif self.registers_by_chat:
-            self.say(peer, nonce())
+            self.say(peer, no_matter())
 
     def leave(self, peer: Peer) -> None:
         """A member leaves."""
@@ -498,14 +504,15 @@ class Bench:
         deadline = time.monotonic() + patience
         a_round = max(0.05, 4 * self.waits.round_trip)
         deaf = list(members)
-        while True:
+        drawn = nonce(), nonce()
+        for number in itertools.count():
             started = time.monotonic()
             with self.recorder.noting(SETTLE):
                 for member in reversed(members) if self.variation.reverse else members:
                     if member in deaf or member.sent_at is None:
                         self.register(member)
-                for speaker, listeners in ((first, members[1:]), (second, members[:1])):
-                    probe = nonce()
+                for mark, speaker, listeners in ((drawn[0], first, members[1:]), (drawn[1], second, members[:1])):
+                    probe = another(mark, number)
                     for listener in listeners:
                         heard_by[listener].append(probe)
                     self.say(speaker, probe)
@@ -519,7 +526,7 @@ class Bench:
                 self.pump(left)
             if time.monotonic() >= deadline:
                 raise Mismatch(
-                    f"{' and '.join(map(str, deaf))} to receive the messages of the room after registering",
+                    f"{listed([*map(str, deaf)])} to receive the messages of the room after registering",
                     f"nothing in {patience:.1f} s",
                     check=Check("hears", deaf[0].label, heard_by[deaf[0]][-1]),
                 )
@@ -536,9 +543,9 @@ class Bench:
 
     def fence_by(self, speaker: Peer, *listeners: Peer, after: str, data: bytes | None = None) -> None:
         """These members hear a new message of the speaker, whatever was sent before. `data`: the bytes of that."""
-        waited = 0.0
-        for wait in (self.waits.answer, self.waits.prompt):  # one datagram may be lost
-            mark, waited = nonce(), waited + wait
+        waited, drawn = 0.0, nonce()
+        for number, wait in enumerate((self.waits.answer, self.waits.prompt)):  # one datagram may be lost
+            mark, waited = another(drawn, number), waited + wait
             with self.recorder.noting(FENCE):
                 self.say(speaker, mark)
             deadline = time.monotonic() + wait

@@ -14,10 +14,18 @@ from conformance.verdicts import Judgement, Verdict
 
 LOUD = (Verdict.CRASH, Verdict.FAIL, Verdict.FLAKY, Verdict.KNOWN, Verdict.WEAK, Verdict.ERROR)
 
-_PLACE = re.compile(r"""([\w./\\-]+\.\w{1,5})["']?(?:, line |:|\()(\d+)""")
-"""`server.py", line 41` and `server.go:41` and `Server.java:41`."""
-_TROUBLE = re.compile(r"error|exception|panic|traceback|fatal|abort|segmentation|assert", re.IGNORECASE)
-_LIBRARIES = ("/lib/python", "site-packages", "node_modules", "node:internal", "/usr/lib", "/usr/local/go")
+_SOURCE = "py|go|js|mjs|cjs|ts|java|kt|scala|cs|fs|rs|c|cc|cpp|cxx|h|hpp|php|rb|swift|dart|lua|pl|ex|exs|hs|zig|nim"
+_PLACE = re.compile(rf"""([\w./\\-]+\.(?:{_SOURCE}))["']?(?:, line |:line | on line |:|\()(\d+)""")
+"""`server.py", line 41` and `server.go:41` and `server.cs:line 41` and `server.php on line 41`."""
+_TROUBLE = re.compile(
+    r"error|exception|panic|traceback|fatal|abort|segmentation|assert|terminate called", re.IGNORECASE
+)
+_FRAME = re.compile(r"\s*(at|from) ")
+_PYTHON = re.compile(r'\s*File "')
+_LIBRARIES = (
+    "/lib/python", "site-packages", "node_modules", "node:internal", "java.base/", "/rustc/", "/usr/lib",
+    "/usr/local/go",
+)  # fmt: skip
 _SECURITY = ("3.8", "3.9", "3.10", "4.2", "4.5b", "5.1b", "5.2b")
 _SERVICE = ("2.", "3.1", "3.2", "3.4", "3.5", "3.6", "4.1", "4.4", "4.5", "4.6", "6.")
 
@@ -31,18 +39,50 @@ class Cause:
 
 
 def trouble_of(output: Sequence[str]) -> tuple[str, ...] | None:
-    """Where in its own code the server ran into trouble, as its last words say: file and line. None if they do not."""
-    if not any(_TROUBLE.search(line) for line in output):
+    """Where in its own code the server ran into trouble, as its last words say: file and line. None if they do not.
+
+    Python names the innermost call last, all others name it first.
+    """
+    starts = _troubles(output)
+    if not starts:
         return None
-    places = [match.groups() for line in output for match in _PLACE.finditer(line)]
-    own = [place for place in places if not any(name in place[0] for name in _LIBRARIES)]
-    return (own or places)[-1] if places else None
+    if _is_python(output):
+        return next(reversed(_places(output)), None)
+    return next(iter(_places(output[starts[-1] :]) or _places(output)), None)
+
+
+def words_of(output: Sequence[str]) -> str | None:
+    """The line of its last words that says what the trouble is; the last line if none does. None of no output."""
+    said = [line for line in output if line.strip()]
+    starts = [] if _is_python(said) else _troubles(said)
+    return said[starts[-1] if starts else -1].strip() if said else None
+
+
+def _troubles(output: Sequence[str]) -> list[int]:
+    return [n for n, line in enumerate(output) if _TROUBLE.search(line) and not _FRAME.match(line)]
+
+
+def _is_python(output: Sequence[str]) -> bool:
+    return any(_PYTHON.match(line) for line in output)
+
+
+def _places(output: Sequence[str]) -> list[tuple[str, ...]]:
+    """Files and lines, of the server's own code if any is."""
+    found = [(match.groups(), line) for line in output for match in _PLACE.finditer(line)]
+    own = [place for place, line in found if not any(name in line for name in _LIBRARIES)]
+    return own or [place for place, _ in found]
 
 
 def causes(judgements: Iterable[Judgement]) -> list[Cause]:
-    """Every finding once, under its root, the most damaging first."""
+    """Every finding once, under its root, the most damaging first.
+
+    What is known hides nothing that is new, and a fault of the suite nothing of the server.
+    """
     loud = [one for one in judgements if one.verdict in LOUD]
-    found = [_group(group) for group in _groups(loud)]
+    apart = (Verdict.KNOWN, Verdict.ERROR)
+    parts = [[one for one in loud if one.verdict is verdict] for verdict in apart]
+    parts.append([one for one in loud if one.verdict not in apart])
+    found = [_group(group) for part in parts for group in _groups(part)]
     return sorted(found, key=lambda cause: damage(cause.root))
 
 

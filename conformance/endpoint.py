@@ -198,10 +198,11 @@ class ProcessTarget:
         with contextlib.suppress(ValueError, OSError):
             for line in stream:
                 text = line.decode(errors="replace").rstrip("\n")
-                self._lines.append(text)
                 if text.startswith("ready ") and not self._ready.is_set():
                     self._announced = parse_ready(text, self._defaults)
                     self._ready.set()
+                else:
+                    self._lines.append(text)
 
     def _wait_until_ready(self, endpoint: Endpoint) -> None:
         deadline = time.monotonic() + self._ready_timeout

@@ -14,7 +14,7 @@ from conformance.variation import AS_IS, Variation
 from tcrp import HEADER_SIZE
 
 PAUSE = 0.05
-BISECTIONS = 12
+BISECTIONS = 20
 
 
 class Hinge(NamedTuple):
@@ -32,21 +32,21 @@ def find(
     trial: Trial, steps: Steps, check: Check | None, passed: list[Mapping[str, Any]], again: Try
 ) -> Hinge | None:  # fmt: skip
     """The first change with which the conversation passes. `passed`: examples of the same test that did."""
-    for variation, hinge in _ways(steps, check):
+    requests = _requests(steps)
+    cut = next((segments for segments in requests if len(segments) > 1), None)
+    if cut is not None and again(trial, Variation(cuts=())).passed:
+        return _of_segments(trial, cut, again)
+    for variation, hinge in _ways(steps, check, cuttable=bool(requests) and cut is None):
         if again(trial, variation).passed:
             return hinge
     return _of_the_example(trial, passed, again)
 
 
-def _ways(steps: Steps, check: Check | None) -> Iterator[tuple[Variation, Hinge]]:
+def _ways(steps: Steps, check: Check | None, *, cuttable: bool) -> Iterator[tuple[Variation, Hinge]]:
     """The changes that may matter: segments where an answer is wrong, ports and order where somebody hears nothing."""
-    requests = _requests(steps)
-    pieces = [sizes for sizes in requests if len(sizes) > 1]
-    if pieces:
-        yield Variation(cuts=()), _of_segments(pieces[0])
-    elif requests and check is not None and check.kind == "answer":
+    if cuttable and check is not None and check.kind == "answer":
         yield (
-            Variation(cuts=(HEADER_SIZE,)),
+            Variation(cuts=(HEADER_SIZE,), pause=PAUSE),
             Hinge(
                 "passes when header and body come as two segments, fails when they come as one",
                 "one recv took more than the header and the rest of it was lost: keep what came beyond the 32 bytes",
@@ -65,7 +65,7 @@ def _ways(steps: Steps, check: Check | None) -> Iterator[tuple[Variation, Hinge]
             Variation(same_port=True),
             Hinge(
                 "passes when each member's UDP port is that of its TCP connection, fails when it is another",
-                "the server takes the TCP peer's port for the UDP port: take the source of the first datagram",
+                "the server takes the TCP peer's port for the UDP port: take the source of its latest datagram",
             ),
         )
         yield (
@@ -77,29 +77,50 @@ def _ways(steps: Steps, check: Check | None) -> Iterator[tuple[Variation, Hinge]
         )
 
 
-def _requests(steps: Steps) -> list[list[int]]:
-    """The sizes of the segments of each request that got none, or not the right, answer."""
-    found: dict[str, list[int]] = {}
+def _requests(steps: Steps) -> list[list[bytes]]:
+    """The segments of what was sent on each connection."""
+    found: dict[str, list[bytes]] = {}
     for step in steps:
         if is_tcp(step.who) and step.does is Does.SEND:
-            found.setdefault(step.who, []).append(len(step.data))
+            found.setdefault(step.who, []).append(step.data)
     return list(found.values())
 
 
-def _of_segments(sizes: list[int]) -> Hinge:
-    first = sizes[0]
-    if len(sizes) > 8:
-        return Hinge(
-            "passes in one segment, fails byte by byte",
-            "a recv returns what has come so far: loop until 32 bytes are there, then until the body is",
-        )
-    places = " and ".join(str(sum(sizes[: number + 1])) for number in range(len(sizes) - 1))
-    cut = f"fails when cut after byte {places}"
-    if first < HEADER_SIZE:
-        advice = f"the header is read with one recv: loop until {HEADER_SIZE} bytes have come"
-    else:
-        advice = "the body is read with one recv: loop until RoomNameSize + OperationPayloadSize bytes have come"
-    return Hinge(f"passes in one segment, {cut}", advice)
+def _of_segments(trial: Trial, segments: list[bytes], again: Try) -> Hinge:
+    """Where one cut is enough for it to fail: that tells which part is read with one recv."""
+    request = b"".join(segments)
+    room_end = HEADER_SIZE + request[0]
+    places = {
+        "in the header": HEADER_SIZE // 2,
+        "after the header": HEADER_SIZE,
+        "in the room name": HEADER_SIZE + request[0] // 2,
+        "in the payload": (room_end + len(request)) // 2,
+    }
+    bad = {part: cut for part, cut in places.items() if again(trial, Variation(cuts=(cut,), pause=PAUSE)).failed}
+    if not bad:
+        edges = [sum(map(len, segments[:n])) for n in range(1, len(segments))]
+        how = "byte by byte" if len(edges) > 8 else f"when cut after {' and '.join(map(str, edges))} bytes"
+        return Hinge(f"passes in one segment, fails {how}", f"a recv returns what has come so far: {_LOOPS}")
+    where = ", ".join(f"{cut} ({part})" for part, cut in bad.items())
+    return Hinge(f"passes in one segment, fails when cut after byte {where}", _of_parts(set(bad)))
+
+
+_BODY = "loop until RoomNameSize + OperationPayloadSize bytes have come"
+_LOOPS = f"loop until {HEADER_SIZE} bytes have come, then until RoomNameSize + OperationPayloadSize more have"
+
+
+def _of_parts(bad: set[str]) -> str:
+    if "in the header" in bad:
+        if "after the header" in bad:
+            return f"one recv is taken for the whole request: {_LOOPS}"
+        if len(bad) > 1:
+            return f"header and body are each read with one recv: {_LOOPS}"
+        return f"the header is read with one recv: loop until {HEADER_SIZE} bytes have come"
+    if "after the header" in bad:
+        return f"what comes later than the header is not waited for: {_BODY}"
+    if "in the room name" in bad:
+        return f"the body is read with one recv: {_BODY}"
+    return "the payload is read with one recv: loop until OperationPayloadSize bytes have come"
 
 
 def _of_the_example(trial: Trial, passed: list[Mapping[str, Any]], again: Try) -> Hinge | None:
@@ -149,7 +170,7 @@ def _of_number(
         elif tried.failed:
             bad = middle
         else:
-            return None
+            break
     if abs(good - bad) > 1:
         return Hinge(f"passes with {name} {good}, fails with {bad}", "")
     return Hinge(f"passes with {name} {good}, fails from {bad} on", _of_bound(max(good, bad)))

@@ -11,6 +11,9 @@ from typing import NamedTuple
 MARKER_BYTES = 3
 NONCE_SIZE = 12
 """Bytes of a nonce: marker and number in hex."""
+NUMBER_SIZE = 6
+MARKER_SIZE = NONCE_SIZE - NUMBER_SIZE
+"""The marker begins each nonce and stands in each room name."""
 
 
 class NameState(NamedTuple):
@@ -73,3 +76,15 @@ def fresh(prefix: str = "room") -> str:
 def nonce() -> bytes:
     """Bytes that stand in no other message, to tell one message from every other."""
     return f"{names.marker}{names.next():06x}".encode()
+
+
+def another(mark: bytes, number: int) -> bytes:
+    """The nonce for its `number`th repetition. It draws no number: how often something was repeated is the machine's
+    affair, and what is drawn later must be the same in a replay.
+    """
+    return mark[:-NUMBER_SIZE] + f"{min(number, 15):x}".encode() + mark[1 - NUMBER_SIZE :]
+
+
+def no_matter() -> bytes:
+    """What is said only to be heard of: the nonce that is never drawn."""
+    return f"{names.marker}{0:06x}".encode()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.names import NONCE_SIZE
+from conformance.names import MARKER_SIZE, NONCE_SIZE
 from conformance.recording import BEFORE, FENCE, KEEP_ALIVE, SETTLE, Does, Step, Steps
 from tcrp import Dialect
 from tcrp.decoding import DELIVERY, FRAME, PACKET, Decoded, Said, counted, decode
@@ -61,17 +61,20 @@ def in_short(steps: Steps) -> Steps:
                 found.append(settling := Step(step.at, SETTLED, Does.NOTE))
             names = dict.fromkeys([*settling.note.split(", "), step.who]) if settling.note else {step.who: None}
             found[-1] = settling._replace(note=", ".join(names))
-            fences[step.data[-NONCE_SIZE:]] = (-1, [])
+            if (mark := step.data[-NONCE_SIZE:])[:MARKER_SIZE] in step.data[
+                :-NONCE_SIZE
+            ]:  # no registration, but a word
+                fences[mark] = (-1, [])
         elif step.note == FENCE:
             fences[step.data[-NONCE_SIZE:]] = (len(found), [])
             found.append(step)
-        elif step.does is Does.HEAR and (mark := next((one for one in fences if one in step.data), None)) is not None:
-            fences[mark][1].append(step.who)
+        elif step.does is Does.HEAR and (heard := next((one for one in fences if one in step.data), None)) is not None:
+            fences[heard][1].append(step.who)
         else:
             found.append(step)
-    for place, heard in fences.values():
+    for place, listeners in fences.values():
         if place >= 0:
-            by = listed([*dict.fromkeys(heard)]) if heard else "nobody"
+            by = listed([*dict.fromkeys(listeners)]) or "nobody"
             found[place] = found[place]._replace(note=f"heard by {by}")
     return tuple(found)
 
@@ -107,7 +110,7 @@ def _cut(name: str, text: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """`alicia, bob and charles`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def printable(text: str) -> str:

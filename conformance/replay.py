@@ -1,14 +1,15 @@
 """A finding as a file, and its conversation held again: the same bytes, but for the tokens, which the server gives."""
 
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from conformance.bench import Bench
-from conformance.endpoint import AddressTarget, ProcessTarget, Target
+from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
 from conformance.examples import drawing
-from conformance.findings import Evidence
+from conformance.findings import Evidence, TargetLost
 from conformance.names import NameState, names
 from conformance.pacing import Waits
 from conformance.recording import Step, Steps
@@ -17,6 +18,7 @@ from tcrp import dialects
 from tcrp.endpoint import parse_endpoint
 
 SCHEMA = 1
+_REAL = (float, float | None)
 
 
 class Replay(NamedTuple):
@@ -65,16 +67,24 @@ def read(path: Path) -> Replay:
         row = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no replay file: {error}") from None
     if not isinstance(row, dict) or row.pop("schema", None) != SCHEMA or row.keys() != set(Replay._fields):
         raise ValueError(
             f"{path} is no replay file of schema {SCHEMA}: replay files lie in the report's folder findings/"
         )
     try:
-        return Replay(**{**row, "names": NameState(*row["names"]), "steps": tuple(map(Step.of_dict, row["steps"]))})
-    except (TypeError, KeyError, ValueError) as error:
+        read = Replay(**{**row, "names": NameState(*row["names"]), "steps": tuple(map(Step.of_dict, row["steps"]))})
+    except KeyError as error:
+        raise ValueError(f"{path} is no replay file: a step has no {error}") from None
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is no replay file: {error}") from None
+    for part in (read, read.names):
+        for name, kind in get_type_hints(type(part)).items():
+            value = getattr(part, name)
+            if kind != Steps and kind is not NameState and not isinstance(value, int | kind if kind in _REAL else kind):
+                raise ValueError(f"{path} is no replay file: {name} is {value!r:.60}, a {type(value).__name__}")
+    return read
 
 
 def target_of(replay: Replay, target: str | None, command: str | None, ready_timeout: float) -> Target:
@@ -91,13 +101,16 @@ def target_of(replay: Replay, target: str | None, command: str | None, ready_tim
 
 
 def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], None]) -> list[Attempt]:
-    """Hold the conversation `runs` times on the endpoint, which is running. LookupError if the suite has it no more.
+    """Hold the conversation `runs` times on the endpoint, which is running. Unreachable if nobody is there, LookupError
+    if the suite has the conversation no more, ValueError if it takes other arguments.
 
     A server that can be is started anew each time and hears the same bytes. On another rooms of the first time may
     still stand: if the same names fail, only what names of the same size show is believed.
     """
     drawing.seed = replay.seed
     play, example = play_at(replay.play), of_text(replay.example)
+    if (takes := inspect.signature(play).parameters.keys() - {"bench"}) != example.keys():
+        raise ValueError(f"the test {replay.play} takes {_named(takes)}, and the file has {_named(example)}")
     bench = Bench(target, dialects.get(replay.dialect), Waits(replay.timeout), replay.idle_timeout)
     bench.registers_by_chat = replay.registers_by_chat
     if replay.round_trip:
@@ -108,11 +121,17 @@ def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], No
             target.restart()
             bench.forget()
         again = _once(bench, play, example, replay.names if target.renewable or not number else None, number)
+        if isinstance(again.found, TargetLost) and not again.steps and not number:
+            raise Unreachable(str(again.found))
         if again.failed and not target.renewable and not number and runs > 1:
             continue
         told(again)
         found.append(again)
     return found
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
 
 
 def _once(bench: Bench, play: Play, example: dict[str, Any], state: NameState | None, number: int) -> Attempt:

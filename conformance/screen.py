@@ -148,6 +148,8 @@ def _speaks_nothing(report: Report) -> bool:
         return False
     root = findings[0]["clause"]
     others = [one for one in report["clauses"] if one["id"] != root]
+    if any(step["does"] == "token" for step in findings[0]["conversation"]):
+        return False  # a room could be had
     return bool(others) and all(
         one["verdict"] == "unsupported" and one["message"] == f"blocked by {root}" for one in others
     )

@@ -25,7 +25,7 @@ from conformance.verdicts import Exit
 from tcrp import dialects
 from tcrp.endpoint import parse_endpoint
 
-OUTPUT_LINES = 12
+OUTPUT_LINES = 40
 
 
 class UsageProblem(ValueError):
@@ -118,7 +118,7 @@ class Session:
     def begin(self, test: Tested, needs: Sequence[str]) -> Bench:
         """Before a test: the bench, or the reason why the clause cannot be judged."""
         self._blame_the_last()
-        self._last = test
+        self._last = None
         if self.target.stopped:
             self._restart()
         self.bench.notes.clear()
@@ -131,6 +131,7 @@ class Session:
         blocking = self._baseline.no_chat if "chat" in needs else self._baseline.no_rooms
         if blocking is not None:
             unsupported(f"blocked by {blocking}")
+        self._last = test
         self.target.begin()
         self.bench.begin()
         return self.bench
@@ -173,17 +174,22 @@ class Session:
         try:
             self.bench.still_serves("this conversation")
         except Finding as found:
-            found.steps, found.names = steps, self.bench.began_with
+            found.steps, found.names, found.example = steps, self.bench.began_with, self._latest_example()
             return found
         finally:
             self.bench.tidy()
         return None
+
+    def _latest_example(self) -> Mapping[str, Any] | None:
+        """What was drawn last for the test that runs, or has just run."""
+        return self.bench.passed[-1] if self.bench.passed else None
 
     def _blame_the_last(self) -> None:
         """The server ended after the last test was over: that test ended it."""
         if self._last is None or not self._has_ended():
             return
         lost = TargetLost(str(self.target.ended()))
+        lost.example = self._latest_example()
         outcome = _failed(Outcome(self._last.clauses[0], "pass", self._last.name, 0.0), lost)
         self._pending.append(self._look_into(self._last, outcome, lost, 0.0))
 
@@ -241,10 +247,13 @@ class Session:
             self._broken = broken
             return outcome, broken is None
         self._broken = baseline.ROOMS
-        ended = self.target.ended() or ended
-        last = self.target.output(1)
-        actual = f"{ended}: {last[0].strip()}" if last else ended
-        return outcome._replace(result="crash", actual=actual, message=actual), False
+        return self._crashed(outcome, self.target.ended() or ended), False
+
+    def _crashed(self, outcome: Outcome, ended: str) -> Outcome:
+        """How it ended, and its last word."""
+        last = causes.words_of(self.target.output(OUTPUT_LINES))
+        actual = f"{ended}: {last}" if last else ended
+        return outcome._replace(result="crash", actual=actual, message=actual)
 
     def _start_anew(self, outcome: Outcome) -> None:
         """Start a server that is ours anew, so that the rest is judged fairly; of another, say why the rest is not."""
@@ -310,9 +319,9 @@ class Session:
     def _examined_baseline(self, outcome: Outcome, found: Mismatch) -> tuple[Outcome, bool]:
         """With its evidence, and whether it fails only sometimes."""
         steps, names = found.steps or (), found.names or self.bench.began_with
-        output = tuple(self.target.output(OUTPUT_LINES))
         if (ended := self.target.ended()) is not None:
-            outcome = outcome._replace(result="crash", actual=ended, message=ended)
+            outcome = self._crashed(outcome, ended)
+        output = tuple(self.target.output(OUTPUT_LINES))
         evidence = _evidence(found, steps, address_of(baseline.plain), {}, names)._replace(output=output)
         examined = self._examiner.examine(
             Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 class Variation(NamedTuple):
     """How the bench speaks otherwise than the test says. `cuts`: where every request is cut into segments (none: one
-    segment); `pause`: seconds before every connection and every datagram; `same_port`: the UDP port is that of the TCP
-    connection; `reverse`: members register in the other order; `patience`: times the usual waits.
+    segment); `pause`: seconds before every connection, every datagram and every further segment; `same_port`: the UDP
+    port is that of the TCP connection; `reverse`: members register in the other order; `patience`: times the usual
+    waits.
     """
 
     cuts: tuple[int, ...] | None = None

@@ -8,6 +8,7 @@ from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
 from conformance.marks import must_be_refused
+from conformance.names import another
 from conformance.peers import Answer, Peer
 from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
@@ -77,12 +78,13 @@ def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> N
 
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:
     """Send from the new port until alice's words come there; UDP has no order, so once may be too early."""
-    for _ in range(5):
+    word, mark = nonce(), nonce()
+    for number in range(5):
         if how == "empty":
             bench.register(bob)
         else:
-            bench.say(bob, message or nonce())
-        probe = nonce()
+            bench.say(bob, message or another(word, number))
+        probe = another(mark, number)
         bench.say(alice, probe)
         if bench.hear(bob, probe, bench.waits.answer / 5):
             return

@@ -1,14 +1,24 @@
 """The command line of the suite as a process, and the servers of tests/ to point it at."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 TESTS = Path(__file__).parent.parent
+MADE = f"""
+import sys
+sys.path.insert(0, {str(TESTS / "faults")!r})
+import server
+from plain import Server
+from registry import FAULTS, fault, main
+"""
 REFERENCE = f"{Path(sys.executable).with_name('tcrp-server')} --tcp-port {{tcp}} --udp-port {{udp}}"
 
 
@@ -25,6 +35,39 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def server(self, source: str) -> str:
+        """The command of a server made here, of the parts of tests/faults: every fault is registered already."""
+        path = self.folder / "made.py"
+        path.write_text(f"{MADE}{textwrap.dedent(source)}")
+        return f"{sys.executable} {path}"
+
+    def wrong_at(self, fault: str, starts: str) -> str:
+        """The command of a server that has this fault at some of its starts, counted from 1, and else none.
+
+        `starts`: an expression of `start`, such as `start in (1, 3)`.
+        """
+        return self.server(f"""
+            from pathlib import Path
+            log = Path({str(self.folder / "starts")!r})
+            start = len(log.read_text() if log.exists() else "") + 1
+            log.write_text("." * start)
+            sys.argv[1:] = ["--fault", {fault!r} if {starts} else "none"]
+            main("fault", FAULTS)
+        """)  # fmt: skip
+
+    @contextlib.contextmanager
+    def started(self, command: str) -> Iterator[str]:
+        """Start a server that prints a ready line. Its address, as -t takes it."""
+        with subprocess.Popen(
+            command.split(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=self.folder
+        ) as process:
+            try:
+                assert process.stdout is not None
+                ready = dict(word.partition("=")[::2] for word in process.stdout.readline().split()[1:])
+                yield f"{ready['tcp']}:{ready['udp'].rpartition(':')[2]}"
+            finally:
+                process.kill()
 
     def script(self, name: str) -> str:
         """The console script of this name beside this Python."""
@@ -46,3 +89,12 @@ class Commands:
 @pytest.fixture
 def command(tmp_path: Path) -> Commands:
     return Commands(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report's folder of a run that found header-in-one-recv, recorded once."""
+    command = Commands(tmp_path_factory.mktemp("recorded"))
+    done = command("run", "2.1", "2.5a", "--runs", "1", "--seed", "1", "--exec", faulty("header-in-one-recv"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    return command.folder / "tcrp-report"

@@ -1,0 +1,169 @@
+"""A server that the suite starts, watches and ends: when it is ready, how it ended, what it said, and again."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conformance.endpoint import ProcessTarget, Unreachable, free_ports, is_listening, parse_ready
+from tcrp.dialects import Ports
+from tcrp.endpoint import Endpoint
+
+DEFAULTS = Ports(9001, 9002)
+SILENT = """
+import socket, sys, time
+tcp, udp, both = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "both"
+accepting = socket.create_server(("127.0.0.1", tcp))
+if both:
+    chat = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    chat.bind(("127.0.0.1", udp))
+print("I say nothing of being there", flush=True)
+while True:
+    accepting.accept()
+    print("somebody came", flush=True)
+"""
+
+
+@pytest.fixture
+def target(tmp_path):
+    made = []
+
+    def start(source, *words, **options):
+        path = tmp_path / "server.py"
+        path.write_text(source)
+        command = f"{sys.executable} {path} {' '.join(words)}"
+        made.append(ProcessTarget(command, options.pop("endpoint", None), DEFAULTS, **options))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.stop()
+
+
+def wait_for_its_end(target):
+    while (how := target.ended()) is None:
+        time.sleep(0.01)
+    return how
+
+
+def test_without_a_ready_line_open_ports_are_enough_and_nobody_connects(target):
+    server = target(SILENT, "{tcp}", "{udp}", "both")
+    server.start()
+    assert is_listening(server.endpoint)
+    assert server.output() == ["I say nothing of being there"]
+
+
+def test_without_udp_it_is_ready_in_the_end(target):
+    server = target(SILENT, "{tcp}", "{udp}", "tcp only")
+    server.start()
+    assert is_listening(server.endpoint, udp=False)
+    assert not is_listening(server.endpoint)
+
+
+def test_ports_of_its_own_choice_are_known_from_the_address(target):
+    with pytest.raises(Unreachable, match=r"not ready after 0.3 s: no line beginning with 'ready '"):
+        target(SILENT, "0", "0", "both", ready_timeout=0.3).start()
+
+
+def test_the_ready_line_wins_and_is_no_output(target):
+    server = target('import time; print("ready tcp=127.0.0.1:5 udp=127.0.0.1:6", flush=True); time.sleep(60)')
+    server.start()
+    assert server.endpoint == Endpoint("127.0.0.1", 5, 6)
+    assert server.output() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "ports"),
+    [
+        ("ready tcp=127.0.0.1:9001 udp=127.0.0.1:9002 dialect=tcrp", (9001, 9002)),
+        ("ready tcp=- udp=127.0.0.1:7", (None, 7)),
+        ("ready tcp=[::1]:1 udp=[::1]:2", (1, 2)),
+        ("ready to go", None),
+        ("ready tcp=127.0.0.1:x udp=127.0.0.1:2", None),
+        ("ready tcp=127.0.0.1:1", None),
+    ],
+)
+def test_a_ready_line(line, ports):
+    assert parse_ready(line, DEFAULTS) == ports
+
+
+@pytest.mark.parametrize(
+    ("source", "how"),
+    [
+        ("raise SystemExit(3)", "the process ended with exit code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "the process ended by signal SIGKILL"),
+    ],
+)
+def test_how_it_ended(target, source, how):
+    server = target(f"print('ready now', flush=True)\n{source}")
+    server.start()
+    assert wait_for_its_end(server) == how
+
+
+def test_what_it_said_belongs_to_the_test_in_which_it_said_it(target):
+    server = target("""
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: print("second", file=sys.stderr, flush=True) or sys.exit(5))
+print("ready now", flush=True)
+print("first", flush=True)
+while True:
+    time.sleep(1)
+""")
+    server.start()
+    while server.output() != ["first"]:
+        time.sleep(0.01)
+    server.begin()
+    assert server.output() == []
+    server.terminate()
+    assert wait_for_its_end(server) == "the process ended with exit code 5"
+    assert server.output() == ["second"]
+
+
+def test_it_is_started_again_on_other_ports_with_nothing_of_before(target):
+    server = target(SILENT, "{tcp}", "{udp}", "both")
+    server.start()
+    before = server.endpoint
+    assert server.renewable
+    assert server.restart()
+    assert is_listening(server.endpoint)
+    assert not is_listening(before)
+
+
+def test_on_a_port_that_was_given_it_comes_back_there(target):
+    endpoint = Endpoint("127.0.0.1", *free_ports("127.0.0.1"))
+    server = target(SILENT, str(endpoint.tcp), str(endpoint.udp), "both", endpoint=endpoint)
+    server.start()
+    assert not server.renewable
+    assert server.restart()
+    assert server.endpoint == endpoint
+    assert is_listening(endpoint)
+
+
+def test_it_is_ended_with_all_that_it_has_started(target, tmp_path):
+    pids = tmp_path / "pids"
+    server = target(f"""
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open({str(pids)!r}, "w").write(f"{{os.getpid()}} {{child.pid}}")
+print("ready now", flush=True)
+time.sleep(600)
+""")
+    server.start()
+    children = [int(pid) for pid in pids.read_text().split()]
+    server.terminate()
+    os.kill(children[0], 9)
+    assert server.stop() == -9
+    assert server.stopped
+    assert server.stop() is None
+    for pid in children:
+        while _runs(pid):
+            time.sleep(0.01)
+
+
+def _runs(pid):
+    """Whether the process is there and no zombie, which whoever has inherited it must take."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(shown.strip()) and not shown.startswith("Z")

@@ -1,0 +1,289 @@
+"""A run as a whole: deviations, the four reports, what comes of servers that speak something else, an interrupt."""
+
+import importlib.resources
+import json
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import jsonschema
+import pytest
+from lxml import etree, html
+
+SCHEMA = json.loads((importlib.resources.files("conformance") / "report.schema.json").read_text())
+XSD = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
+ONCE = ("--runs", "1")
+
+
+@pytest.fixture
+def deviating(command):
+    """Runs 2.1 and 2.5a, of which the second fails, with these deviations."""
+
+    def run(*deviations, fault="header-in-one-recv"):
+        rows = [f'[[deviation]]\nclause = "{clause}"\nreason = "it is old"\n{more}\n' for clause, more in deviations]
+        (command.folder / "deviations.toml").write_text("\n".join(rows))
+        done = command("run", "2.1", "2.5a", *ONCE, "--exec", command.faulty(fault), "--deviations", "deviations.toml")
+        states = {one["clause"]: one["state"] for one in command.report()["deviations"]}
+        verdicts = {one["id"]: one["verdict"] for one in command.report()["clauses"]}
+        return done, states, verdicts
+
+    return run
+
+
+def test_what_is_listed_and_fails_is_known(command, deviating):
+    done, states, verdicts = deviating(("2.5a", "until = 2999-12-31"))
+    assert done.returncode == 0, done.stdout
+    assert states == {"TCRP-2.5a": "known"}
+    assert verdicts == {"TCRP-2.1": "pass", "TCRP-2.5a": "known"}
+    assert "known 2.5a  it is old (until 2999-12-31)" in done.stdout
+    assert "exit 0: conforms" in done.stdout
+    assert command.report()["summary"]["known"] == 1
+    (finding,) = command.report()["findings"]
+    assert (finding["clause"], finding["verdict"]) == ("TCRP-2.5a", "known")
+    jsonschema.validate(command.report(), SCHEMA)
+
+
+def test_what_is_listed_and_passes_is_red(deviating):
+    done, states, verdicts = deviating(("2.5a", ""), fault="none")
+    assert done.returncode == 1
+    assert states == {"TCRP-2.5a": "passing"}
+    assert verdicts["TCRP-2.5a"] == "pass"
+    assert "passing 2.5a  it is old; passes now: take it out of the deviations" in done.stdout
+
+
+def test_what_is_past_its_date_is_red(deviating):
+    done, states, verdicts = deviating(("2.5a", "until = 2020-01-01"))
+    assert done.returncode == 1
+    assert states == {"TCRP-2.5a": "expired"}
+    assert verdicts["TCRP-2.5a"] == "fail"
+    assert "expired 2.5a  it is old (until 2020-01-01); no longer excused: its date is past" in done.stdout
+
+
+def test_what_is_not_listed_is_red(deviating):
+    done, states, verdicts = deviating(("4.5d", ""))
+    assert done.returncode == 1
+    assert states == {"TCRP-4.5d": "unjudged"}
+    assert verdicts["TCRP-2.5a"] == "fail"
+
+
+def test_a_known_crash_is_no_death(command):
+    (command.folder / "d.toml").write_text('[[deviation]]\nclause = "6.1f"\nreason = "it is old"\n')
+    server = command.faulty("dies-of-a-short-datagram")
+    done = command("run", "2.1", "6.1f", "--timeout", "1", *ONCE, "--exec", server, "--deviations", "d.toml")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "No such file"),
+        ("[[deviation]\n", "not TOML"),
+        ('[[deviation]]\nclause = "9.9"\nreason = "x"\n', "9.9"),
+        ('[[deviation]]\nclause = "2.5a"\n', "reason is missing"),
+    ],
+)
+def test_bad_deviations_are_one_line_and_4(command, text, says):
+    if text is not None:
+        (command.folder / "d.toml").write_text(text)
+    done = command("run", "2.1", "--exec", command.reference, "--deviations", "d.toml")
+    assert done.returncode == 4
+    assert done.stderr.startswith("tcrp-conformance: d.toml: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (command.folder / "tcrp-report").exists()
+
+
+def test_all_four_reports_of_a_run_with_findings(command):
+    done = command(
+        "run", "2.1", "2.5a", "2.6a", "4.7b", "5.3a", *ONCE, "--report", "json,junit,html,md", "--report-dir", "out",
+        "--exec", command.faulty("header-in-one-recv"),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    folder = command.folder / "out"
+    report = json.loads((folder / "report.json").read_text())
+    jsonschema.validate(report, SCHEMA)
+    assert [one["clause"] for one in report["findings"]] == ["TCRP-2.5a"]
+    (finding,) = report["findings"]
+    for name in (finding["replay"], finding["script"]):
+        assert (folder / name).is_file()
+    junit = etree.parse(folder / "report.xml")
+    XSD.assertValid(junit)
+    assert [one.get("name").split()[0] for one in junit.iter("testcase")] == [one["id"] for one in report["clauses"]]
+    assert len(list(junit.iter("failure"))) == 1
+    shown = " ".join(html.parse(folder / "report.html").getroot().text_content().split())
+    page = (folder / "report.md").read_text()
+    for text in (finding["title"], finding["expected"], finding["actual"], finding["hinge"] or finding["title"]):
+        assert text in shown
+    assert "TCRP-2.5a" in page
+
+
+def test_the_script_of_a_finding_finds_it_again(command, recorded):
+    with command.started(command.faulty("header-in-one-recv")) as target:
+        wrong = command.run("python3", str(recorded / "findings" / "2.5a.py"), *target.split(":"))
+    with command.started(command.faulty("none")) as target:
+        right = command.run("python3", str(recorded / "findings" / "2.5a.py"), *target.split(":"))
+    assert (wrong.returncode, wrong.stderr) == (1, "")
+    assert (right.returncode, right.stderr) == (0, "")
+
+
+def test_files_of_findings_that_are_mended_are_gone(command):
+    assert command("run", "2.5a", *ONCE, "--exec", command.faulty("header-in-one-recv")).returncode == 1
+    findings = command.folder / "tcrp-report" / "findings"
+    assert sorted(path.name for path in findings.iterdir()) == ["2.5a.json", "2.5a.py"]
+    assert command("run", "2.5a", *ONCE, "--exec", command.faulty("none")).returncode == 0
+    assert list(findings.iterdir()) == []
+
+
+def changed(report, folder, **verdicts):
+    """The report in this folder, where some clauses have another verdict."""
+    row = json.loads((report / "report.json").read_text())
+    for one in row["clauses"]:
+        one["verdict"] = verdicts.get(one["id"].removeprefix("TCRP-").replace(".", "_"), one["verdict"])
+    folder.mkdir()
+    (folder / "report.json").write_text(json.dumps(row))
+    return folder
+
+
+def test_two_reports_are_compared(command, recorded):
+    better = changed(recorded, command.folder / "better", **{"2_5a": "pass"})
+    done = command("diff", str(recorded), str(better))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "better:\n  TCRP-2.5a" in done.stdout
+    done = command("diff", str(better / "report.json"), str(recorded))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "worse:\n  TCRP-2.5a   pass -> fail " in done.stdout
+    assert command("diff", str(recorded), str(recorded)).stdout == "the same: 2 clauses\n"
+    done = command("diff", str(recorded), str(command.folder))
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert "report.json" in done.stderr
+
+
+class Strange:
+    """A TCP server of another kind, and a UDP port where nobody answers."""
+
+    def __init__(self, behave):
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.tcp.getsockname()[1]}:{self.udp.getsockname()[1]}"
+        self._kept = []
+        threading.Thread(target=self._serve, args=(behave,), daemon=True).start()
+
+    def _serve(self, behave):
+        while True:
+            try:
+                connection, _ = self.tcp.accept()
+            except OSError:
+                return
+            self._kept.append(connection)
+            behave(connection)
+
+    def close(self):
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        self.tcp.close()
+        self.udp.close()
+        for connection in self._kept:
+            connection.close()
+
+
+def json_at_once(connection):
+    connection.recv(65536)
+    connection.sendall(b'{"status": "error", "message": "unknown command"}')
+    connection.close()
+
+
+def noise(connection):
+    connection.recv(65536)
+    connection.sendall(os.urandom(32))
+    connection.close()
+
+
+def http(connection):
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+    connection.close()
+
+
+def goodbye(connection):
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("behave", "says"),
+    [
+        (json_at_once, '49 bytes of JSON without a header: \'{"status": "error", "message": "unknown command"}\''),
+        (http, "47 bytes of text without a header: 'HTTP/1.1 400 Bad Request"),
+        (noise, "32 bytes that are no reply: b'"),
+        (goodbye, "no answer, then closed"),
+    ],
+)
+def test_a_server_that_speaks_something_else_is_told_so_in_a_page(command, behave, says):
+    server = Strange(behave)
+    try:
+        done = command("run", "-t", server.address)
+    finally:
+        server.close()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) < 60
+    said = " ".join(done.stdout.split())
+    assert "This server does not speak the dialect tcrp" in said
+    (finding,) = command.report()["findings"]
+    assert finding["actual"].startswith(says), finding["actual"]
+    assert command.report()["summary"]["pass"] == 0
+    jsonschema.validate(command.report(), SCHEMA)
+
+
+def test_a_server_without_udp(command):
+    server = command.server("""
+        @fault("now", "TCRP-4.5a", note="")
+        class Now(Server):
+            def ready_line(self):
+                line = super().ready_line()
+                self.udp.close()
+                return line
+
+            def chat_loop(self):
+                pass
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """)
+    done = command("run", "2.1", "4.5a", "5.1a", *ONCE, "--exec", server)
+    assert done.returncode == 1, done.stdout
+    assert {one["id"]: one["verdict"] for one in command.report()["clauses"]} == {
+        "TCRP-2.1": "pass", "TCRP-4.5a": "fail", "TCRP-5.1a": "unsupported",
+    }  # fmt: skip
+    assert "does not speak the dialect" not in done.stdout
+
+
+def test_an_interrupt_while_a_failure_is_examined_leaves_a_report_and_no_process(command):
+    """Interrupted at its second start, which only an examination makes."""
+    pids = command.folder / "pids"
+    server = command.server(f"""
+        import os
+        import signal
+        from pathlib import Path
+
+        pids = Path({str(pids)!r})
+        with pids.open("a") as file:
+            print(os.getpid(), file=file)
+        if len(pids.read_text().split()) == 2:
+            os.kill(int(os.environ["RUNNER"]), signal.SIGINT)
+        sys.argv[1:] = ["--fault", "header-in-one-recv"]
+        main("fault", FAULTS)
+    """)
+    run = [f"exec env RUNNER=$$ {' '.join(command.words('run', '2.1', '2.5a', '--exec'))} '{server}'"]
+    done = subprocess.run(["sh", "-c", *run], capture_output=True, text=True, cwd=command.folder, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    report = command.report()
+    jsonschema.validate(report, SCHEMA)
+    assert report["exit_code"] == 2
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) == 2
+    for pid in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

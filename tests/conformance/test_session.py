@@ -1,0 +1,152 @@
+"""A server that ends under test: who is blamed, what is shown of it, and what becomes of the rest."""
+
+import argparse
+import time
+
+import pytest
+
+from conformance import session as sessions
+from conformance.bench import Bench
+
+HASTY = ("--timeout", "1")
+
+
+def verdicts(command):
+    return {one["id"].removeprefix("TCRP-"): one["verdict"] for one in command.report()["clauses"]}
+
+
+@pytest.fixture
+def target(command):
+    """The address of a server that dies of a datagram of 0 or 1 bytes, which is not the suite's to start."""
+    with command.started(command.faulty("dies-of-a-short-datagram")) as address:
+        yield address
+
+
+def test_a_crash_is_told_with_its_last_words_and_the_rest_is_judged(command):
+    done = command("run", "6.1f", "6.2b", "4.5a", *HASTY, "--exec", command.faulty("dies-of-a-short-datagram"))
+    assert done.returncode == 7, done.stdout
+    assert verdicts(command) == {"6.1f": "crash", "6.2b": "pass", "4.5a": "pass"}
+    (finding,) = command.report()["findings"]
+    assert finding["actual"] == "the process ended with exit code 1: IndexError: index out of range"
+    assert finding["runs"] == {"failed": 3, "total": 3}
+    assert finding["output"][-1] == "IndexError: index out of range"
+    assert any("in parse_datagram" in line for line in finding["output"])
+    assert not any(line.startswith("ready ") for line in finding["output"])
+    assert finding["hinge"] is None
+    assert "IndexError: index out of range" in done.stdout
+
+
+def test_a_signal_is_named(command):
+    server = command.server("""
+        import os, signal
+
+        @fault("now", "TCRP-6.1f", note="")
+        class Now(Server):
+            def on_datagram(self, data, source):
+                if len(data) < 2:
+                    os.kill(os.getpid(), signal.SIGSEGV)
+                super().on_datagram(data, source)
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """)
+    assert command("run", "6.1f", *HASTY, "--exec", server).returncode == 7
+    assert command.report()["findings"][0]["actual"] == "the process ended by signal SIGSEGV"
+
+
+def test_a_crash_that_comes_sometimes_is_a_crash(command):
+    done = command("run", "6.1f", *HASTY, "--exec", command.wrong_at("dies-of-a-short-datagram", "start == 1"))
+    assert done.returncode == 7
+    (found,) = command.report()["clauses"]
+    assert found["verdict"] == "crash"
+    assert found["runs"] == {"failed": 1, "total": 5}
+
+
+def test_a_server_that_is_not_ours_to_start_stays_down(command, target):
+    done = command("run", "4.5a", "6.1f", "6.2b", *HASTY, "-t", target)
+    assert done.returncode == 7, done.stdout
+    assert verdicts(command) == {"4.5a": "pass", "6.1f": "crash", "6.2b": "unsupported"}
+    rest = next(one for one in command.report()["clauses"] if one["id"] == "TCRP-6.2b")
+    assert rest["message"] == "not judged: the server had ended under TCRP-6.1f"
+
+
+def test_a_server_that_dies_in_the_plain_conversation(command):
+    """It is started again, and dies again: everything else is blocked."""
+    done = command("run", "3.4a", "2.1", "4.5a", "--exec", command.server("""
+        import os
+
+        @fault("now", "TCRP-3.4a", note="")
+        class Now(Server):
+            def decide(self, request, peer):
+                print("KeyError: 'room'", file=sys.stderr, flush=True)
+                os._exit(3)
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """))  # fmt: skip
+    assert done.returncode == 7, done.stdout
+    assert verdicts(command) == {"2.1": "unsupported", "3.4a": "crash", "4.5a": "unsupported"}
+    (finding,) = command.report()["findings"]
+    assert finding["actual"] == "the process ended with exit code 3: KeyError: 'room'"
+
+
+def test_a_server_that_serves_one_connection_is_not_taken_for_unreachable(command):
+    server = command.server("""
+        @fault("now", "TCRP-3.4a", note="")
+        class Now(Server):
+            def take(self, stream):
+                self.tcp.close()
+                super().take(stream)
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """)
+    with command.started(server) as address:
+        done = command("run", "3.4a", "2.1", "-t", address)
+    assert done.returncode == 1, done.stdout
+    (finding,) = command.report()["findings"]
+    assert finding["expected"].startswith("a JOIN of a room that stands to be answered")
+    assert "refused" in finding["actual"]
+    assert "does not speak the dialect" not in done.stdout
+
+
+def first(bench: Bench) -> None:
+    bench.still_serves("nothing")
+
+
+def second(bench: Bench) -> None:
+    bench.still_serves("nothing either")
+
+
+@pytest.fixture
+def session(command):
+    options = argparse.Namespace(
+        tcrp_target=None, tcrp_exec=command.reference, tcrp_dialect=None, tcrp_clause=[], tcrp_skip=[],
+        tcrp_examples=None, tcrp_seed=1, tcrp_idle_timeout=None, tcrp_timeout=None, tcrp_max_time=None,
+        tcrp_ready_timeout=10.0, tcrp_runs=3,
+    )  # fmt: skip
+    return sessions.Session.of_options(options)
+
+
+def test_who_ends_the_server_after_the_test_is_over_is_blamed_and_not_the_next(session):
+    earlier = sessions.Tested(("TCRP-6.1f",), "test_6_staying_up.py::test_earlier", first, hostile=True)
+    later = sessions.Tested(("TCRP-2.1",), "test_2_frame.py::test_later", second)
+
+    def held(test):
+        bench = session.begin(test, [])
+        call = pytest.CallInfo.from_call(lambda: test.function(bench), "call")
+        found = session.outcomes_of(test, call)
+        bench.tidy()
+        return found
+
+    with session.running():
+        assert [(one.clause, one.result) for one in held(earlier)] == [("TCRP-6.1f", "pass")]
+        session.target.terminate()
+        while session.target.ended() is None:
+            time.sleep(0.01)
+        crash, passed = held(later)
+        assert session.died
+    assert (crash.clause, crash.result, crash.test) == ("TCRP-6.1f", "crash", earlier.name)
+    assert "the process ended with exit code 0" in crash.actual
+    assert (crash.evidence.failed, crash.evidence.runs) == (1, 5)
+    assert (passed.clause, passed.result) == ("TCRP-2.1", "pass")
