@@ -133,7 +133,7 @@ def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
 
 @clause("TCRP-2.4c")
 @for_all(
-    cases=[{"size": size, "join": size in (256, 1023)} for size in (255, 256, 1023, 1024)],
+    cases=[{"size": size, "join": size in (257, 1023)} for size in (255, 256, 257, 1023, 1024)],
     size=st.integers(33, 1024),
     join=st.booleans(),
     scale=0.25,

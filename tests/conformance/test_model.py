@@ -163,7 +163,7 @@ def test_what_is_no_step_is_refused_in_one_line(step):
 
 def test_every_clause_that_it_names_there_is():
     known = {one.id for one in all_clauses()}
-    for name in ("model", "audit", "player"):
+    for name in ("model", "audit", "party", "player"):
         source = importlib.resources.files("conformance") / f"{name}.py"
         named = set(re.findall(r"TCRP-[\d.]+[a-z]?", source.read_text(encoding="utf-8")))
         assert named
