@@ -20,7 +20,7 @@ check: $(READY)
 	$(MAKE) test
 
 selftest: $(READY)
-	$(BIN)/pytest -n 8 --dist worksteal tests/selftest
+	$(BIN)/pytest -n 16 --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q --publish docs/selftest.md tests/selftest
 
 format: $(READY)
 	$(BIN)/ruff format .

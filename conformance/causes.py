@@ -1,7 +1,7 @@
 """From verdicts to causes: findings with one cause are one finding, under its root, the most damaging first.
 
-Two findings have one cause if the server says that it ran into trouble at the same place, if they hinge on the same
-change, or if the registry of clauses says that one follows from the other (`follows`).
+Two findings have one cause if the server says that it ran into trouble at the same place, or if they hinge on the same
+change. And where the registry of clauses says that one follows from another (`follows`), it is told under that one.
 """
 
 import re
@@ -82,8 +82,19 @@ def causes(judgements: Iterable[Judgement]) -> list[Cause]:
     apart = (Verdict.KNOWN, Verdict.ERROR)
     parts = [[one for one in loud if one.verdict is verdict] for verdict in apart]
     parts.append([one for one in loud if one.verdict not in apart])
-    found = [_group(group) for part in parts for group in _groups(part)]
-    return sorted(found, key=lambda cause: damage(cause.root))
+    return sorted((cause for part in parts for cause in _causes(part)), key=lambda cause: damage(cause.root))
+
+
+def _causes(loud: list[Judgement]) -> list[Cause]:
+    groups = _groups(loud)
+    found = {_head(group).clause.id: Cause(_head(group)) for group in groups}
+    for group in groups:
+        root = found[_root(group, groups).clause.id]
+        root.also += [one for one in group if one is not root.root]
+    for cause in found.values():
+        cause.also.sort(key=lambda one: _sortable(one.clause.names()[0]))
+    told = {one.clause.id for cause in found.values() for one in cause.also}
+    return [cause for clause, cause in found.items() if clause not in told]
 
 
 def damage(judgement: Judgement) -> tuple[int, int, str]:
@@ -103,19 +114,30 @@ def _sortable(name: str) -> str:
 
 
 def _groups(loud: list[Judgement]) -> list[list[Judgement]]:
-    """Those that have one cause, together."""
+    """Those that share a place or a hinge, together."""
     groups: list[list[Judgement]] = []
     for one in loud:
-        with_it = [group for group in groups if any(_same_cause(one, other) for other in group)]
+        with_it = [group for group in groups if any(_keys(one) & _keys(other) for other in group)]
         merged = [one, *(member for group in with_it for member in group)]
         groups = [group for group in groups if group not in with_it]
         groups.append(merged)
     return groups
 
 
-def _same_cause(one: Judgement, other: Judgement) -> bool:
-    keys = _keys(one) & _keys(other)
-    return bool(keys) or _follows(one, other) or _follows(other, one)
+def _head(group: list[Judgement]) -> Judgement:
+    """What the group is told as: the most damaging of those that follow from no other of it."""
+    first = [one for one in group if not any(_follows(one, other) for other in group)]
+    return min(first or group, key=damage)
+
+
+def _root(group: list[Judgement], groups: list[list[Judgement]]) -> Judgement:
+    """From what the group's head follows in the end; of several such, the most damaging."""
+    passed = [group]
+    while above := [
+        other for other in groups if other not in passed and any(_follows(_head(passed[-1]), one) for one in other)
+    ]:
+        passed.append(min(above, key=lambda other: damage(_head(other))))
+    return _head(passed[-1])
 
 
 def _keys(judgement: Judgement) -> set[tuple[str, ...]]:
@@ -133,11 +155,3 @@ def _keys(judgement: Judgement) -> set[tuple[str, ...]]:
 def _follows(one: Judgement, other: Judgement) -> bool:
     """Whether a break of the one is what a break of the other leads to."""
     return other.clause.id in one.clause.follows and other.clause.level is not Level.SHOULD
-
-
-def _group(group: list[Judgement]) -> Cause:
-    roots = [one for one in group if not any(_follows(one, other) for other in group if other is not one)]
-    root = min(roots or group, key=damage)
-    return Cause(
-        root, sorted((one for one in group if one is not root), key=lambda one: _sortable(one.clause.names()[0]))
-    )

@@ -30,5 +30,5 @@ def payload(**fields: Any) -> bytes:
 
 def padded(size: int, user: str = "alicia") -> bytes:
     """A well-formed JSON payload of exactly `size` bytes."""
-    bare = payload(username=user, pad="")
-    return payload(username=user, pad="x" * (size - len(bare)))
+    bare = payload(username=user)
+    return bare[:-1] + b" " * (size - len(bare)) + bare[-1:]

@@ -5,7 +5,7 @@ import pytest
 from conformance.bench import Bench
 from conformance.findings import Check, Mismatch
 from conformance.peers import Answer
-from tcrp import HEADER_SIZE, Create, State, Status, Want, decode_header
+from tcrp import HEADER_SIZE, Create, Status, Want, decode_header
 
 clause = pytest.mark.clause
 needs_chat = pytest.mark.needs("chat")
@@ -51,8 +51,8 @@ def _bare_status(data: bytes) -> int | None:
     if len(data) <= HEADER_SIZE:
         return None
     header = decode_header(data[:HEADER_SIZE])
-    payload = data[HEADER_SIZE + header.room_size :]
-    return payload[0] if header.state == State.ACK and header.payload_size == len(payload) == 1 else None
+    payload = data[HEADER_SIZE + header.room_size :][: header.payload_size]
+    return payload[0] if header.payload_size == len(payload) == 1 else None
 
 
 def must_have_status(answer: Answer, status: Status, what: str, data: bytes | None = None) -> None:

@@ -18,7 +18,7 @@ REPEATED = "x" * 255
 
 
 @clause("TCRP-2.1")
-@for_all(cases=[{"size": 40}, {"size": 256}], size=st.integers(40, 1000), scale=0.25)
+@for_all(cases=[{"size": 40}, {"size": 256}], size=st.integers(40, 400), scale=0.25)
 def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(bench: Bench, size: int) -> None:
     if not bench.dialect.can.frames:
         unsupported("this dialect has no frames")
@@ -33,13 +33,10 @@ def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(benc
 
 @clause("TCRP-2.2")
 def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None:
-    for _, status, answer in exchanges(bench):
-        count = 2 if status is Status.OK else 1
+    for *_, answer in exchanges(bench):
         frames, left = frames_of(answer.data)
-        if left or len(frames) > count:
-            raise Mismatch(
-                f"{count} frames and nothing after them", f"{len(frames)} and {left} bytes more", data=answer.data
-            )
+        if left:
+            raise Mismatch("frames and nothing after them", f"{len(frames)} and {left} bytes more", data=answer.data)
 
 
 @clause("TCRP-2.3a")
@@ -52,6 +49,8 @@ def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None
 def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str) -> None:
     want = Create(fresh() + tail, user)
     answer = bench.ask(want)
+    if is_refusal(answer, Status.MALFORMED, Status.LIMIT_REACHED):
+        unsupported(f"the room {want.room!r} or the user {user!r} is refused, whatever its size (TCRP-2.3b, TCRP-3.3a)")
     must_be_served(answer, f"a CREATE of {want.room!r} by {user!r}", bench.request(want))
     frames, _ = frames_of(answer.data)
     if len(frames) != 2 or any(frame.room != want.room for frame in frames):

@@ -30,10 +30,9 @@ NOTICEABLE = 0.1
 @clause("TCRP-3.1a")
 def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
     room = fresh()
-    payload = forge.payload(username="alicia")
     for operation, status in ((2, Status.ROOM_NOT_FOUND), (1, Status.OK), (1, Status.ROOM_EXISTS), (2, Status.OK)):
-        want: Want = Create(room, "alicia") if operation == 1 else Join(room, "alicia")
-        data = forge.frame(room.encode(), payload, operation=operation)
+        want = Create(room, "alicia") if operation == 1 else Join(room, "bob")
+        data = forge.frame(room.encode(), forge.payload(username=want.user), operation=operation)
         stands = "stands" if status in (Status.ROOM_EXISTS, Status.OK) and operation != 1 else "does not stand yet"
         must_have_status(bench.ask(want, data=data), status, f"operation {operation} where the room {stands}", data)
 
@@ -42,7 +41,7 @@ def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
 def test_the_ack_has_state_1_and_the_complete_state_2(bench: Bench) -> None:
     for _, status, answer in exchanges(bench):
         states = [frame.state for frame in frames_of(answer.data)[0]]
-        if status is Status.OK and states != [1, 2]:
+        if status is Status.OK == answer.status and states != [1, 2]:
             raise Mismatch("two replies, of state 1 and of state 2", f"states {states}", data=answer.data)
 
 
@@ -55,7 +54,8 @@ def _no_deviation(answer: Answer, clause_id: str) -> None:
 @clause("TCRP-3.4a")
 def test_an_ack_echoes_operation_and_room_and_carries_one_byte(bench: Bench) -> None:
     for held in exchanges(bench):
-        must_have_status(held.answer, held.status, str(held))
+        if held.answer.status not in [*Status]:
+            raise Mismatch("an ACK whose payload is a status of one byte", str(held.answer), data=held.answer.data)
         _no_deviation(held.answer, "TCRP-3.4a")
 
 
@@ -126,7 +126,7 @@ def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, passwor
 @clause("TCRP-3.5a")
 def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench) -> None:
     for held in exchanges(bench):
-        if held.status is Status.OK:
+        if held.status is Status.OK == held.answer.status:
             must_be_served(held.answer, str(held), bench.request(held.want))
             _no_deviation(held.answer, "TCRP-3.5a")
 
@@ -134,10 +134,10 @@ def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench
 @clause("TCRP-3.5b")
 def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
     for _, status, answer in exchanges(bench):
-        if status is Status.OK:
-            continue
+        if status is Status.OK or answer.status in (None, Status.OK):
+            continue  # it is no refusal, or should be one, which is a finding of other clauses
         frames, left = frames_of(answer.data)
-        if answer.status in (None, Status.OK) or len(frames) > 1 or left:
+        if len(frames) > 1 or left:
             raise Mismatch(
                 "a refusal: one ACK and nothing after it", f"{answer}: {len(frames)} frames, {left} bytes more",
                 data=answer.data,

@@ -1,5 +1,6 @@
 """Section 3, continued: tokens. Every token that the run has seen is evidence, and more are asked for if need be."""
 
+import contextlib
 import math
 import string
 from collections import Counter
@@ -89,10 +90,13 @@ def test_no_token_is_given_out_twice(bench: Bench) -> None:
 def test_the_same_room_and_user_get_another_token_each_time(bench: Bench) -> None:
     host = bench.create(user="alicia")
     room = host.member.room
-    seen = [host.member.token, *(bench.join(room, "bob").member.token for _ in range(2))]
+    seen = [host.member.token]
+    with contextlib.suppress(Mismatch):  # a refusal is a finding of other clauses
+        seen.extend(bench.join(room, "bob").member.token for _ in range(2))
     bench.leave(host)
-    if _gone(bench, room):  # if not, that is a finding of other clauses
-        seen.append(bench.create(room, "alicia").member.token)
+    with contextlib.suppress(Mismatch):
+        if _gone(bench, room):
+            seen.append(bench.create(room, "alicia").member.token)
     token, times = Counter(seen).most_common(1)[0]
     if times > 1:
         raise Mismatch("a new token for every membership", f"{times} of {len(seen)} are the same", data=token)

@@ -1,5 +1,6 @@
 """Section 6: no bytes end or block the service of others: chat goes on in the shared rooms, a new room can be had."""
 
+import contextlib
 import time
 
 from hypothesis import strategies as st
@@ -350,7 +351,10 @@ def test_16_connections_at_once_are_served(bench: Bench) -> None:
 
 @clause("TCRP-6.3b")
 def test_16_rooms_are_served(bench: Bench) -> None:
-    shared = len(bench.common()) if bench.chat_works else 0
+    shared = 0
+    if bench.chat_works:
+        with contextlib.suppress(Mismatch):  # they are rooms, whoever hears whom in them
+            shared = len(bench.common())
     granted = ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
     for number in range(shared + 1, granted + 1):
         answer = bench.ask(Create(fresh(), "alicia"))

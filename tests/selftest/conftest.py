@@ -4,14 +4,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from matrix import Matrix
+
+from conformance.clauses import Level, all_clauses, clause
+
 TESTS = Path(__file__).parent.parent
-IDLE_TIMEOUT = "2"
-IDLE_CLAUSES = {"TCRP-4.4c", "TCRP-5.3a", "TCRP-5.3b", "TCRP-5.3c", "TCRP-5.3d", "TCRP-5.3e", "TCRP-5.4b"}
+SERVER = (sys.executable, "-S", "-E")  # the servers need the standard library alone
+IDLE_TIMEOUT = 2
+IDLE_CLAUSES = {f"TCRP-{one}" for one in "4.4c 4.6c 4.6d 5.3a 5.3b 5.3c 5.3d 5.3e 5.4b".split()}
+SEED = 1
+WITNESSES = ("other-ip-ends-membership",)
+"""Run against the whole suite although another fault of its clause comes first: what ends chat for good is noticed by
+whatever test comes next.
+"""
 
 
 class Variant(NamedTuple):
@@ -22,29 +35,67 @@ class Variant(NamedTuple):
     note: str
 
 
-def variants(kind: str) -> list[Variant]:
-    """The servers of tests/faults or tests/odd."""
-    server = TESTS / kind / "server.py"
-    listed = subprocess.run([sys.executable, server, "--list"], capture_output=True, text=True, check=True).stdout
+@cache
+def variants(kind: str) -> tuple[Variant, ...]:
+    """The servers of tests/faults or tests/odd, by clause."""
+    words = [*SERVER, TESTS / kind / "server.py", "--list"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     rows = [line.split("\t") for line in listed.splitlines()]
-    return [
+    return tuple(
         Variant(name, (root, *(one for one in also.split(",") if one != "-")), note) for name, root, also, note in rows
-    ]
+    )
+
+
+@cache
+def witnesses() -> dict[str, Variant]:
+    """For each MUST the fault that is run against the whole suite: the one that is told apart best from others."""
+    found: dict[str, Variant] = {}
+    for fault in sorted(variants("faults"), key=lambda one: (one.name not in WITNESSES, len(one.clauses))):
+        if clause(fault.clauses[0]).level is Level.MUST:
+            found.setdefault(fault.clauses[0], fault)
+    return found
+
+
+def _followers(root: str) -> int:
+    return sum(root in one.follows for one in all_clauses())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--publish", metavar="FILE", help="write the kill matrix there; the same examples are drawn then")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    publish = config.getoption("--publish", None)
+    matrix = Matrix(variants("faults"), variants("odd"), witnesses(), publish and Path(publish))
+    config.pluginmanager.register(matrix, "tcrp-kill-matrix")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for name, kind in (("fault", "faults"), ("odd", "odd")):
+    whole = sorted(witnesses().values(), key=lambda one: -_followers(one.clauses[0]))  # what breaks most takes longest
+    for name, found in (
+        ("witness", whole),
+        ("fault", [one for one in variants("faults") if one not in whole]),
+        ("odd", variants("odd")),
+    ):
         if name in metafunc.fixturenames:
-            found = variants(kind)
             metafunc.parametrize(name, found, ids=[one.name for one in found])
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The short runs last, so that the machine is busy until the end; the slowest are right servers."""
+    kinds = ("odd", "witness", "fault")
+    items.sort(key=lambda item: [kind in getattr(item, "fixturenames", ()) for kind in reversed(kinds)])
+
+
 class Run(NamedTuple):
-    """What one run of the suite said."""
+    """What one run of the suite said. `roots`: of each finding its clause, and what is folded under it."""
 
     code: int
     verdicts: dict[str, str]
-    report: dict[str, Any]
+    roots: dict[str, list[str]]
     output: str
 
 
@@ -52,28 +103,31 @@ Suite = Callable[..., Run]
 
 
 @pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    """Runs `tcrp-conformance run` with these words against a server of tests/, and reads its report."""
+def suite(tmp_path: Path, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]) -> Suite:
+    """Runs `tcrp-conformance run` with these words against a server of tests/, reads its report, and notes it."""
 
     def run(kind: str, name: str, *words: str) -> Run:
+        record_property("selftest", json.dumps({"kind": kind, "name": name}))  # however it ends
         option = "--fault" if kind == "faults" else "--odd"
-        server = f"{sys.executable} {TESTS / kind / 'server.py'} {option} {name}"
-        idle = ()
-        if not words or IDLE_CLAUSES & set(words):
-            server, idle = f"{server} --idle-timeout {IDLE_TIMEOUT}", ("--idle-timeout", IDLE_TIMEOUT)
+        server = [*SERVER, TESTS / kind / "server.py", option, name]
+        idle = ("--idle-timeout", str(IDLE_TIMEOUT)) if not words or IDLE_CLAUSES & {*words} else ()
+        seed = ("--seed", str(SEED)) if pytestconfig.getoption("--publish", None) else ()
         command = [
-            Path(sys.executable).with_name("tcrp-conformance"), "run", *words, "--exec", server,
-            *idle, "--report-dir", tmp_path,
+            Path(sys.executable).with_name("tcrp-conformance"), "run", *words, "--quiet", "--runs", "1", *seed, *idle,
+            "--report-dir", tmp_path, "--exec", " ".join(map(str, (*server, *idle))),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
         output = done.stdout + done.stderr
         assert (tmp_path / "report.json").exists(), output
-        report = json.loads((tmp_path / "report.json").read_text())
-        return Run(done.returncode, {one["id"]: one["verdict"] for one in report["clauses"]}, report, output)
+        report: dict[str, Any] = json.loads((tmp_path / "report.json").read_text())
+        verdicts = {one["id"]: one["verdict"] for one in report["clauses"]}
+        roots = {one["clause"]: [folded["clause"] for folded in one["also"]] for one in report["findings"]}
+        record_property("selftest", json.dumps({"kind": kind, "name": name, "verdicts": verdicts, "roots": roots}))
+        return Run(done.returncode, verdicts, roots, output)
 
     return run
 
 
 @pytest.fixture
-def all_faults() -> list[Variant]:
+def all_faults() -> tuple[Variant, ...]:
     return variants("faults")

@@ -1,9 +1,22 @@
 """Sensitivity: every wrong server is reported under its clause, and every clause can be broken."""
 
+import pytest
+
 from conformance.clauses import Level, all_clauses
 from conformance.session import choose
 
+pytestmark = pytest.mark.timeout(600)  # what fails is often waited for, and many run at once
+
 CAUGHT = {"fail", "weak", "crash"}
+
+
+def test_what_fails_because_of_a_fault_is_folded_under_its_clause(suite, witness):
+    run = suite("faults", witness.name)
+    root, *also = witness.clauses
+    assert root in run.roots, run.output
+    failed = {*run.roots, *(one for folded in run.roots.values() for one in folded)}
+    assert failed - {root, *run.roots[root], *also} == set(), run.output
+    assert "error" not in run.verdicts.values(), run.output
 
 
 def test_a_fault_is_reported_under_its_clause(suite, fault):

@@ -11,7 +11,7 @@ def test_a_right_server_is_not_blamed(suite, odd):
     run = suite("odd", odd.name)
     assert not BLAME & set(run.verdicts.values()), run.output
     assert run.code == 0, run.output
-    assert run.report["summary"]["pass"] > 80, run.output
+    assert [*run.verdicts.values()].count("pass") > 80, run.output
 
 
 def test_the_plain_server_is_not_blamed(suite):
