@@ -298,6 +298,10 @@ class Bench:
         self._guests.append(joined)
         return joined
 
+    def standing_room(self) -> str:
+        """The name of a room that stands: a shared one, or else a new one."""
+        return (self._common[0][0] if self._common else self.create()).member.room
+
     def common_as_they_are(self) -> tuple[list[Peer], list[Peer]]:
         """The shared rooms without settling them, which would undo what a datagram has done to them."""
         self.recorder.use_shared()

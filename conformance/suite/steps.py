@@ -72,7 +72,7 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
 
 def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> None:
     """A JOIN of a room that stands must be refused: no other refusal applies."""
-    room = bench.common()[0][0].member.room if bench.chat_works else bench.create().member.room
+    room = bench.standing_room()
     data = forge.frame(room.encode(), payload, operation=forge.JOIN, state=state)
     must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}")
 

@@ -19,17 +19,17 @@ against {odd} that are right but unusual, and wrote this page. Every fault was c
 ## Faults
 
 A fault stands under the clause that it breaks. One fault of each MUST, **in bold**, is run against all clauses: its
-clause must be the root of what is reported, and whatever else fails must be folded under it, or be declared as a part
-of the fault. The others are run against their own clauses. *Reported* is the verdict, with the clause if it is another
-one that cannot be told apart; *with it* is what else failed.
+clause, or one that was declared inseparable beforehand, must be the root of a finding. The others are run against their
+own clauses. *Reported* is the verdict, with the clause if it is another one that cannot be told apart; *folded* is what
+was told under it because it follows, *apart* what was told as a finding of its own.
 """
 
 TABLE = """\
 
 ### {section}
 
-| clause | fault | what is wrong | reported | with it |
-|---|---|---|---|---|
+| clause | fault | what is wrong | reported | folded | apart |
+|---|---|---|---|---|---|
 """
 
 RIGHT = """\
@@ -137,11 +137,15 @@ class Matrix:
         ran = self.ran["faults", fault.name]
         root = ran.caught(fault.clauses)
         assert root is not None
-        failed = {*ran.roots, *(one for folded in ran.roots.values() for one in folded)} - {root}
-        also = " ".join(_short(one.id) for one in all_clauses() if one.id in failed)
+        folded = {*ran.roots.get(root, ())}
+        apart = {*ran.roots, *(one for others in ran.roots.values() for one in others)} - folded - {root}
         name = f"**`{fault.name}`**" if fault.name in self.whole else f"`{fault.name}`"
         elsewhere = "" if root == fault.clauses[0] else f" {_short(root)}"
-        return name, _cell(fault.note), f"{ran.verdicts[root]}{elsewhere}", also
+        return name, _cell(fault.note), f"{ran.verdicts[root]}{elsewhere}", _listed(folded), _listed(apart)
+
+
+def _listed(clauses: set[str]) -> str:
+    return " ".join(_short(one.id) for one in all_clauses() if one.id in clauses)
 
 
 def _head(clause: Clause) -> str:

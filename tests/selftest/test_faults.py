@@ -10,12 +10,9 @@ pytestmark = pytest.mark.timeout(600)  # what fails is often waited for, and man
 CAUGHT = {"fail", "weak", "crash"}
 
 
-def test_what_fails_because_of_a_fault_is_folded_under_its_clause(suite, witness):
+def test_a_witness_is_the_root_of_a_finding_of_the_whole_suite(suite, witness):
     run = suite("faults", witness.name)
-    root, *also = witness.clauses
-    assert root in run.roots, run.output
-    failed = {*run.roots, *(one for folded in run.roots.values() for one in folded)}
-    assert failed - {root, *run.roots[root], *also} == set(), run.output
+    assert set(witness.clauses) & run.roots.keys(), run.output
     assert "error" not in run.verdicts.values(), run.output
 
 
