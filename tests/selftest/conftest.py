@@ -21,9 +21,9 @@ SERVER = (sys.executable, "-S", "-E")  # the servers need the standard library a
 IDLE_TIMEOUT = 2
 IDLE_CLAUSES = {f"TCRP-{one}" for one in ["4.4c", "4.6c", "4.6d", "5.3a", "5.3b", "5.3c", "5.3d", "5.3e", "5.4b"]}
 SEED = 1
-WITNESSES = ("other-ip-ends-membership",)
+WITNESSES = ("other-ip-ends-membership", "room-names-casefolded")
 """Run against the whole suite although another fault of its clause comes first: what ends chat for good is noticed by
-whatever test comes next.
+whatever test comes next, and names that are trimmed refuse blank ones too.
 """
 
 
