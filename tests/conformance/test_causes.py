@@ -257,7 +257,7 @@ ELSEWHERE = SAID["python logging"][0].splitlines()
 
 def test_the_same_place_in_the_server_is_one_cause():
     found = told(judged("4.6b", output=PLACE), judged("4.5d", output=ELSEWHERE), judged("6.1f", output=PLACE))
-    assert found == [("4.5d", []), ("4.6b", ["6.1f"])]
+    assert found == [("4.5d", []), ("6.1f", ["4.6b"])]
 
 
 def test_the_same_hinge_is_one_cause():

@@ -206,7 +206,7 @@ def test_verbose_at_a_terminal(terminal, command):
     left = left_on(process.text)
     assert "  pass        2.2   the body is the room name, then the payload, and nothing else" in left
     assert any("test_a_reply_is_room_name_and_payload_and_nothing_else: pass" in line for line in left)
-    assert any(line.startswith("  unsupported 5.3a") for line in left)
+    assert any(line.startswith("  unsupported 5.3c") for line in left)
     assert HIDE in process.text
 
 
