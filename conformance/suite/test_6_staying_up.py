@@ -11,6 +11,7 @@ from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost
 from conformance.marks import clause, hostile, late, must_be_served, must_have_status, needs_chat
 from conformance.peers import Answer, Connection
+from conformance.suite.steps import ask_until
 from tcrp import HEADER_SIZE, Create, Join, Membership, Status
 
 STALLED = 8
@@ -279,6 +280,9 @@ def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) 
     must_be_served(bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
     if members:
         bench.fence(*members, after="a CREATE and a JOIN of their room were refused")
+        bench.leave(members[0])  # who is its host still
+        answer = ask_until(bench, Join(room, "zoe"), lambda answer: answer.status == Status.ROOM_NOT_FOUND)
+        must_have_status(answer, Status.ROOM_NOT_FOUND, "a JOIN after the host left, whose room was not taken over")
 
 
 @clause("TCRP-6.2b")
