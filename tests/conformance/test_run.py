@@ -216,7 +216,7 @@ def goodbye(connection):
     [
         (json_at_once, '49 bytes of JSON without a header: \'{"status": "error", "message": "unknown command"}\''),
         (http, "47 bytes of text without a header: 'HTTP/1.1 400 Bad Request"),
-        (noise, "32 bytes that are no reply: b'"),
+        (noise, "32 bytes that are no reply: b"),
         (goodbye, "no answer, then closed"),
     ],
 )
