@@ -14,7 +14,7 @@ from conformance.baseline import Baseline
 from conformance.bench import Bench
 from conformance.clauses import Clause, Level, Role, UnknownClause, all_clauses, clause, select
 from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
-from conformance.examination import RUNS, Examiner
+from conformance.examination import RUNS, Examined, Examiner
 from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch, Outcome, TargetLost, unsupported
 from conformance.names import NameState
 from conformance.names import names as fresh_names
@@ -212,9 +212,7 @@ class Session:
                 Trial(play, example, names), steps, getattr(found, "check", None), seconds, passed,
                 hinge=outcome.result != "crash",
             )  # fmt: skip
-            evidence = evidence._replace(failed=examined.failed, runs=examined.runs)
-            if examined.hinge is not None:
-                evidence = evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
+            evidence = _examined(evidence, examined)
             serves = not renewable and self._still_works()
         self._known.add(outcome.clause)
         if trouble is not None:
@@ -326,10 +324,7 @@ class Session:
         examined = self._examiner.examine(
             Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"
         )
-        evidence = evidence._replace(failed=examined.failed, runs=examined.runs)
-        if examined.hinge is not None:
-            evidence = evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
-        return outcome._replace(evidence=evidence), examined.failed < examined.runs
+        return outcome._replace(evidence=_examined(evidence, examined)), examined.failed < examined.runs
 
     @staticmethod
     def explanation(outcome: Outcome) -> str:
@@ -359,6 +354,14 @@ def _evidence(
 ) -> Evidence:  # fmt: skip
     at, check = (found.at, found.check) if isinstance(found, Mismatch) else (None, None)
     return Evidence(tuple(step.as_dict() for step in steps), play, to_text(example), names, at, check)
+
+
+def _examined(evidence: Evidence, examined: Examined) -> Evidence:
+    """The evidence, with how often it failed and what it hinges on."""
+    evidence = evidence._replace(failed=examined.failed, runs=examined.runs)
+    if examined.hinge is None:
+        return evidence
+    return evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
 
 
 def choose(words: Sequence[str], skipped: Sequence[str]) -> list[Clause]:

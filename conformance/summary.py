@@ -8,9 +8,9 @@ from conformance import reports
 from conformance.causes import causes
 from conformance.presentation import Findings
 from conformance.results import Results
-from conformance.screen import counts
 from conformance.session import Session
-from conformance.verdicts import Verdict, exit_code
+from conformance.terminal import counts
+from conformance.verdicts import exit_code
 
 
 class Summary(Results):
@@ -25,9 +25,8 @@ class Summary(Results):
         if not self.outcomes:
             return
         judgements = self.judgements()
-        summary = {str(verdict): sum(one.verdict is verdict for one in judgements) for verdict in Verdict}
         terminalreporter.section("TCRP conformance")
-        terminalreporter.write_line(f"{self.session.target.endpoint}: {counts(summary)}")
+        terminalreporter.write_line(f"{self.session.target.endpoint}: {counts(judgements)}")
         if self.report_dir is not None:
             folder = Path(self.report_dir)
             findings = Findings(self.session)
