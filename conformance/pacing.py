@@ -70,6 +70,11 @@ class Waits:
         """Seconds between two segments that the server should read apart."""
         return min(0.05, max(0.003, self.round_trip))
 
+    @property
+    def until_read(self) -> float:
+        """Seconds in which a server, on a busy machine too, has read a segment."""
+        return max(0.25, self.round_trip)
+
     def pause(self) -> None:
         """Between two looks at something that is about to happen."""
         time.sleep(min(0.2, max(0.02, self.round_trip)))

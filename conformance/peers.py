@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from conformance.findings import TargetLost
 from conformance.recording import Does, Recorder
+from conformance.unread import unread
 from tcrp import (
     Accepted,
     Address,
@@ -26,6 +27,8 @@ from tcrp import (
 )
 
 RECEIVE_SIZE = 65536
+UNREAD_POLL = 0.0005
+"""Seconds between two looks at whether the server has read what was sent."""
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Connection:
 
     def __init__(self, address: Address, source: str | None, timeout: float, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.address = address
         self.label = recorder.connection()
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -84,6 +88,8 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local_host, self.local_port = self.socket.getsockname()[:2]
         self.sent_at = time.monotonic()
+        self.prompt = True
+        """Whether the server has read at once whatever it was sent."""
         recorder.take(self.label, Does.CONNECT, local=source or "")
 
     def send(self, data: bytes) -> bool:
@@ -95,6 +101,15 @@ class Connection:
             return False
         self.sent_at = time.monotonic()
         return True
+
+    def wait_until_read(self, patience: float) -> bool:
+        """Return once the server has read all that was sent; False if it has not in time, or nobody knows."""
+        deadline = time.monotonic() + patience
+        while left := unread(self.socket.family, self.address, (self.local_host, self.local_port)):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(UNREAD_POLL)
+        return left == 0
 
     def half_close(self) -> None:
         """Say that no more bytes follow."""
