@@ -1,0 +1,80 @@
+"""What the kernel tells of bytes that have come and are not yet read."""
+
+import socket
+import sys
+import threading
+
+import pytest
+
+from conformance.peers import Connection
+from conformance.recording import Recorder
+from conformance.unread import unread
+
+FAMILIES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+
+
+@pytest.fixture(params=FAMILIES, ids=["ipv4", "ipv6"])
+def listener(request):
+    family, host = request.param
+    if host == "::1":
+        request.getfixturevalue("ipv6")
+    with socket.create_server((host, 0), family=family) as listening:
+        listening.settimeout(10)
+        yield listening
+
+
+@pytest.fixture
+def ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no ::1")
+
+
+@pytest.fixture
+def connection(listener):
+    made = Connection(listener.getsockname()[:2], None, 10.0, Recorder())
+    yield made
+    made.close()
+
+
+def known(connection):
+    return unread(connection.socket.family, connection.address, (connection.local_host, connection.local_port))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_what_lies_unread_is_counted_before_and_after_accepting(listener, connection):
+    assert connection.send(b"abc")
+    assert known(connection) == 3
+    accepted, _ = listener.accept()
+    with accepted:
+        assert known(connection) == 3
+        assert accepted.recv(2) == b"ab"
+        assert known(connection) == 1
+        assert not connection.wait_until_read(0.01)
+        assert accepted.recv(2) == b"c"
+        assert known(connection) == 0
+        assert connection.wait_until_read(10.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_next_segment_waits_for_a_late_reader(listener, connection):
+    read = []
+
+    def serve():
+        accepted, _ = listener.accept()
+        with accepted:
+            read.extend((accepted.recv(10), accepted.recv(10)))
+
+    assert connection.send(b"first")
+    late = threading.Thread(target=serve)
+    late.start()
+    assert connection.wait_until_read(10.0)
+    assert connection.send(b"second")
+    late.join(10.0)
+    assert read == [b"first", b"second"]
+
+
+def test_of_a_connection_that_is_nowhere_nothing_is_known():
+    assert unread(socket.AF_INET, ("127.0.0.1", 9), ("127.0.0.1", 9)) is None
