@@ -87,6 +87,7 @@ def _tests(expression: str | None, progress: Progress) -> int:
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_folder() / "hypothesis"))
     suite = str(index.SUITE)
     words = [suite, "-c", f"{suite}/pytest.ini", "--rootdir", suite, "-p", "conformance.plugin", "--capture=no"]
+    words.append("--tb=no")  # what was found is told in our own words
     if expression is not None:
         words += ["-k", expression]
     return int(pytest.main(words, plugins=[progress]))

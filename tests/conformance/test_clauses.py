@@ -288,3 +288,16 @@ def test_the_worked_example_is_right() -> None:
     assert notice[0] == 4
     said = re.findall(r", (\d+)\s+bytes\b", DOCUMENT.read_text(encoding="utf-8").split("## An example")[1])
     assert [int(length) for length in said] == [len(data) for data in examples()]
+
+
+def test_no_clause_follows_from_itself_by_way_of_others():
+    """Else each of them would be told under another, and none at all."""
+    above = {one.id: one.follows for one in all_clauses()}
+
+    def roots(clause_id, passed):
+        assert clause_id not in passed, " <- ".join((*passed, clause_id))
+        for one in above[clause_id]:
+            roots(one, (*passed, clause_id))
+
+    for clause_id in above:
+        roots(clause_id, ())

@@ -120,7 +120,7 @@ class JoinJsonNotUnderstood(ReadsJoinsItsOwnWay):
 @fault("join-of-bad-utf8-accepted", "TCRP-3.7c", note="a raw user name that joins need not be UTF-8")
 class JoinOfBadUtf8Accepted(ReadsJoinsItsOwnWay):
     def payload_of_join(self, payload: bytes) -> tuple[bytes, bytes]:
-        return self.parse_payload(payload.decode("utf-8", "replace").encode("utf-8")[:255])
+        return self.parse_payload(payload if payload.startswith(b"{") else payload.decode(errors="replace").encode())
 
 
 @fault("join-of-nobody-accepted", "TCRP-3.7e", note="an empty payload joins as anonymous")

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import forked
 from matrix import Matrix
 
 from conformance.clauses import Level, all_clauses, clause
@@ -122,17 +123,16 @@ def suite(tmp_path: Path, pytestconfig: pytest.Config, record_property: Callable
         idle = ("--idle-timeout", str(IDLE_TIMEOUT)) if not words or IDLE_CLAUSES & {*words} else ()
         seed = ("--seed", str(SEED)) if pytestconfig.getoption("--publish", None) else ()
         command = [
-            Path(sys.executable).with_name("tcrp-conformance"), "run", *words, "--quiet", "--runs", "1", *seed, *idle,
-            "--report-dir", tmp_path, "--exec", " ".join(map(str, (*server, *idle))),
+            "run", *words, "--quiet", "--runs", "1", *seed, *idle,
+            "--report-dir", str(tmp_path), "--exec", " ".join(map(str, (*server, *idle))),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-        output = done.stdout + done.stderr
+        code, output = forked.run(command, tmp_path)
         assert (tmp_path / "report.json").exists(), output
         report: dict[str, Any] = json.loads((tmp_path / "report.json").read_text())
         verdicts = {one["id"]: one["verdict"] for one in report["clauses"]}
         roots = {one["clause"]: [folded["clause"] for folded in one["also"]] for one in report["findings"]}
         record_property("selftest", json.dumps({"kind": kind, "name": name, "verdicts": verdicts, "roots": roots}))
-        return Run(done.returncode, verdicts, roots, output)
+        return Run(code, verdicts, roots, output)
 
     return run
 
