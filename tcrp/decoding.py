@@ -159,6 +159,11 @@ def _say_frame(data: bytes, dialect: Dialect) -> Said:
         return Said(repr(frame))
     if frame.state in (State.ACK, State.COMPLETE):
         return _say_reply(frame)
+    if frame.state != State.REQUEST:  # whoever has sent it
+        raise RemoteProtocolError(
+            f"State is {frame.state}: a request has 0, an ACK 1, a COMPLETE 2",
+            clause="TCRP-3.1b", field="State", offset=2, value=frame.state, limit=2,
+        )  # fmt: skip
     (event,) = dialect.server(_NOWHERE, Limits(payload=MAX_PAYLOAD_SIZE), 0.0).receive_data(data, 0.0)
     match event:
         case Malformed(error):
