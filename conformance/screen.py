@@ -16,6 +16,7 @@ from rich.text import Text
 
 from conformance.clauses import PREFIX
 from conformance.dump import format_message
+from conformance.reports.words import ENDINGS
 
 Report = Mapping[str, Any]
 
@@ -32,15 +33,6 @@ LONG = 400
 """Characters of one text."""
 _LABEL = 11
 _INDENT = 3
-_ENDINGS = {
-    0: "conforms",
-    1: "does not conform",
-    2: "interrupted",
-    3: "the suite itself failed: please report it",
-    5: "nothing was judged",
-    6: "the target is unreachable",
-    7: "the target died during the run",
-}
 _DEVIATIONS = {
     "passing": "passes now: take it out of the deviations",
     "expired": "no longer excused: its date is past",
@@ -103,7 +95,7 @@ def print_end(report: Report, console: Console, *, verbosity: int, folder: str =
     page.text(f"{counts(report['summary'])} in {report['seconds']:.1f} s")
     page.command("report: ", str(PurePath(folder) / "report.json"))
     code = report["exit_code"]
-    page.text(f"exit {code}: {_ENDINGS[code]}", style="bold green" if code == 0 else "bold red")
+    page.text(f"exit {code}: {ENDINGS[code]}", style="bold green" if code == 0 else "bold red")
     if findings:
         page.command("next: ", f"tcrp-conformance explain {short(findings[0]['clause'])}")
 

@@ -98,7 +98,11 @@ def test_what_is_right(hexes: str, first: str, last: str) -> None:
         (["02 01 00" + "00" * 10], "     !  at 13: the OperationPayloadSize ends after 10 of 29 bytes", "(TCRP-2.1)"),
         (["02 01 00" + ZEROS + "01 72ff 61"], "     !  at 33: the room name is not UTF-8", "(TCRP-2.3b)"),
         (["02 09 00" + ZEROS + "01 7231 61"], "     !  at 1: Operation is 9: 1 creates, 2 joins", "(TCRP-3.7a)"),
-        (["02 01 07" + ZEROS + "01 7231 61"], "     !  at 2: State is 7: a request has 0", "(TCRP-3.7b)"),
+        (
+            ["02 01 07" + ZEROS + "01 7231 61"],
+            "     !  at 2: State is 7: a request has 0, an ACK 1, a COMPLETE 2",
+            "(TCRP-3.1b)",
+        ),
         (["02 01 00" + ZEROS + "03 7231 7b7d78"], "     !  at 36: not JSON: Extra data", "(TCRP-3.2g)"),
         (["02 01 01" + ZEROS + "02 7231 0000"], "     !  at 35: the payload of an ACK has 2 bytes", "(TCRP-3.4a)"),
         (["02 01 02" + ZEROS + "00 7231"], "     !  at 34: the token has 0 bytes: 1 to 255", "(TCRP-3.8c)"),
