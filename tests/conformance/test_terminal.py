@@ -242,7 +242,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal, command):
     assert "Traceback" not in text
     left = left_on(text)
     assert not any(BAR.search(line) for line in left)
-    assert "exit 2: interrupted" in left
+    assert "exit 2: interrupted: not everything was judged" in left
     assert command.report()["exit_code"] == 2
 
 
