@@ -20,9 +20,9 @@ from conformance.pacing import Pace, Waits
 from conformance.peers import Answer, Connection, Datagram, Peer
 from conformance.reading import listed
 from conformance.recording import FENCE, KEEP_ALIVE, SETTLE, Does, Recorder, Steps
+from conformance.terms import Terms
 from conformance.variation import AS_IS, Variation
-from tcrp import Address, Create, Dialect, Join, Membership, Status, UpKind, Want
-from tcrp.constants import NoticeKind
+from tcrp import Address, Create, Dialect, DownKind, Join, Membership, Status, UpKind, Want
 
 __all__ = ["Bench", "fresh", "nonce"]
 
@@ -39,6 +39,10 @@ class Bench:
     def __init__(self, target: Target, dialect: Dialect, waits: Waits, idle_timeout: float | None = None) -> None:
         self.target = target
         self.dialect = dialect
+        self.terms = Terms(dialect)
+        self.judged = 0
+        self.waived: list[str] = []
+        """Why something was not judged, in the test that runs: in this dialect it is otherwise."""
         self.waits = waits
         self.pace = Pace()
         self.recorder = Recorder()
@@ -49,6 +53,8 @@ class Bench:
         """Every token of the run, in the order of issue."""
         self.guest_tokens: list[bytes] = []
         """Those of them that a JOIN was answered with."""
+        self.users: set[str] = set()
+        """Whoever has asked for a room in this run."""
         self.examples = 0
         self.passed: list[Mapping[str, Any]] = []
         """What was drawn for the test that runs, and passed."""
@@ -133,7 +139,8 @@ class Bench:
                 )
             finally:
                 self.drop(connection)
-            if answer.status != Status.LIMIT_REACHED or may_be_limited or attempt == 2:
+            limited = self.terms.tells_limits(want) and answer.says(Status.LIMIT_REACHED)
+            if not limited or may_be_limited or attempt == 2:
                 break
             self.rest()
         return answer
@@ -151,7 +158,10 @@ class Bench:
         to_the_end: bool = False, half_close: bool = False,
     ) -> Answer:  # fmt: skip
         """The same on a connection that is open already."""
-        conversation = self.dialect.client(want, None, time.monotonic(), strict=False)
+        if isinstance(want, Create | Join):
+            self.users.add(want.user)
+        bound = self._bound_first(want, connection)
+        conversation = self.dialect.client(want, bound.address if bound else None, time.monotonic(), strict=False)
         request = conversation.data_to_send()
         cuts = cuts if self.variation.cuts is None else self.variation.cuts
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
@@ -164,17 +174,37 @@ class Bench:
         answer = connection.read(
             conversation, self.waits.answer, to_the_end=to_the_end, tick=self._keep_every, meanwhile=self.keep_alive
         )
-        if answer.token is not None:
-            self.recorder.take(connection.label, Does.TOKEN, answer.token)
-            self.tokens.append(answer.token)
-            if isinstance(want, Create):
-                membership = Membership(want.room, want.user, answer.token, True)
-                same = self.variation.same_port
-                port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
-                self._hosted.append(Peer(self.family, connection.local_host, membership, port, self.recorder, local))
-            else:
-                self.guest_tokens.append(answer.token)
+        answer.means = lambda status: self.terms.answer(want, status)
+        answer.taken = self.terms.takes(data) if data else None
+        if answer.token is None:
+            if bound is not None:
+                bound.close()
+            return answer
+        self.recorder.take(connection.label, Does.TOKEN, answer.token)
+        self.tokens.append(answer.token)
+        answer.bound = bound
+        if isinstance(want, Create):
+            self._hosted.append(self._host_of(want, answer, connection))
+        else:
+            self.guest_tokens.append(answer.token)
         return answer
+
+    def _bound_first(self, want: Want, connection: Connection) -> Peer | None:
+        """The UDP socket of whoever asks, where the server is told of it."""
+        if not self.terms.binds_first or not isinstance(want, Create | Join):
+            return None
+        return Peer(self.family, connection.local_host, None, 0, self.recorder, user=want.user)
+
+    def _host_of(self, want: Create, answer: Answer, connection: Connection) -> Peer:
+        membership = Membership(want.room, want.user, answer.token or b"", True)
+        if answer.bound is not None:
+            answer.bound.membership = membership
+            return answer.bound
+        if answer.given is not None:
+            return Peer(self.family, answer.given[0], membership, answer.given[1], self.recorder, answer.given[0])
+        same = self.variation.same_port
+        port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
+        return Peer(self.family, connection.local_host, membership, port, self.recorder, local)
 
     def _keep_apart(self, connection: Connection) -> None:
         """Return once the server has read what it was sent, so that it sees the next segment apart. Where nobody
@@ -196,8 +226,23 @@ class Bench:
             self.pump(left)
 
     def request(self, want: Want) -> bytes:
-        """The bytes of a request."""
-        return self.dialect.client(want, None, time.monotonic()).data_to_send()
+        """The bytes of a request; what it declares of a UDP address is true of nobody."""
+        return self.terms.forge.request(want)
+
+    def frame(self, room: bytes, payload: bytes, **otherwise: Any) -> bytes:
+        """A request that no codec would write, by default a CREATE; see forge.Forge.frame."""
+        if not self.terms.forge.frames:
+            unsupported("in this dialect a request is no frame with a 32-byte header and binary sizes")
+        return self.terms.forge.frame(room, payload, **otherwise)
+
+    def padded(self, size: int) -> bytes:
+        """A payload for a frame, of this size where it can be so short; see forge.Forge.padded."""
+        return self.terms.forge.padded(size)
+
+    def waive(self, reason: str) -> None:
+        """What was asked means something else in this dialect, so that the answer is not judged."""
+        if reason not in self.waived:
+            self.waived.append(reason)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
@@ -242,6 +287,12 @@ class Bench:
             self._peers.append(host)
             return host
         membership = Membership(want.room, want.user, answer.token, False)
+        if answer.bound is not None:
+            answer.bound.membership = membership
+            self._peers.append(answer.bound)
+            return answer.bound
+        if answer.given is not None:
+            return self.peer(membership, answer.given[0], answer.given[1])
         if same_port or self.variation.same_port:
             return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
         return self.peer(membership, source)
@@ -428,7 +479,14 @@ class Bench:
             unused = peer in self._hosted and peer not in self._peers
             if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > silence:
                 with self.recorder.noting(KEEP_ALIVE):
-                    self.register(peer)
+                    self._keep(peer)
+
+    def _keep(self, peer: Peer) -> None:
+        """Be active, unheard where that is possible."""
+        if self.dialect.can.keepalive:
+            self.register(peer)
+        elif self.dialect.policy.idle.seconds is not None:
+            self.say(peer, no_matter())
 
     @contextlib.contextmanager
     def unkept(self, patience: float = 3.0) -> Iterator[None]:
@@ -453,24 +511,38 @@ class Bench:
             down = self.dialect.read_down(data, peer.membership) if peer.membership else None
             elsewhere = "" if source[:2] == self.udp_address else f"from {source[0]} port {source[1]}"
             peer.took(Does.HEAR, data, elsewhere)
-            peer.inbox.append(Datagram(data, source, down, time.monotonic()))
+            room = peer.membership.room if peer.membership else ""
+            peer.inbox.append(Datagram(data, source, down, time.monotonic(), room))
 
     def count(self, peer: Peer, mark: bytes) -> int:
         """How many datagrams that hold the mark have come."""
-        return sum(_holds(datagram, mark) for datagram in peer.inbox)
+        return sum(self._holds(datagram, mark) for datagram in peer.inbox)
 
     def strays(self, peer: Peer, since: int) -> list[Datagram]:
         """What came after the first `since` datagrams and is neither a message of this run nor information."""
-        information = bytes([NoticeKind.INFORMATION])
-        return [d for d in peer.inbox[since:] if not self.is_message(d) and not d.data.startswith(information)]
+        return [d for d in peer.inbox[since:] if not self.is_message(d) and not self.is_information(d)]
 
     def is_message(self, datagram: Datagram) -> bool:
         """Whether it holds anything that was said in this run."""
-        return _holds(datagram, names.marker.encode())
+        return self._holds(datagram, names.marker.encode())
 
     def notices(self, peer: Peer, since: int = 0) -> list[Datagram]:
         """The disconnect notices that came after the first `since` datagrams."""
-        return [d for d in peer.inbox[since:] if d.data[:1] == bytes([NoticeKind.DISCONNECT])]
+        return [d for d in peer.inbox[since:] if self.is_notice(d)]
+
+    def is_notice(self, datagram: Datagram) -> bool:
+        """Whether it is a disconnect notice, or at least marked as one."""
+        if mark := self.terms.closed_mark:
+            return datagram.data.startswith(mark)
+        return datagram.down is not None and datagram.down.kind is DownKind.CLOSED
+
+    def is_information(self, datagram: Datagram) -> bool:
+        """Whether it is an information datagram, or at least marked as one."""
+        if mark := self.terms.info_mark:
+            return datagram.data.startswith(mark)
+        if datagram.down is None or datagram.down.kind is DownKind.CHAT:
+            return False
+        return datagram.down.kind is DownKind.INFO or datagram.data in self.terms.notices(self.users, datagram.room)
 
     def await_notice(self, peer: Peer, since: int, wait: float | None = None) -> Datagram | None:
         """Wait for a disconnect notice."""
@@ -481,7 +553,7 @@ class Bench:
 
     def heard(self, peer: Peer, mark: bytes) -> Datagram | None:
         """A datagram that holds the mark, if one has come already."""
-        return next((datagram for datagram in reversed(peer.inbox) if _holds(datagram, mark)), None)
+        return next((datagram for datagram in reversed(peer.inbox) if self._holds(datagram, mark)), None)
 
     def hear(self, peer: Peer, mark: bytes, wait: float | None = None) -> Datagram | None:
         """Wait for a datagram that holds the mark."""
@@ -617,15 +689,15 @@ class Bench:
         self.vanished_rooms = 0
         self.tokens.clear()  # a server that counts from where it began has not given one out twice
 
+    def _holds(self, datagram: Datagram, mark: bytes) -> bool:
+        """Information may quote whatever it likes (TCRP-5.5): it is no message."""
+        information = self.terms.info_mark
+        return mark in datagram.data and not (information and datagram.data.startswith(information))
+
     def _everybody(self) -> Iterator[Peer]:
         yield from self._peers
         for members in self._common or ():
             yield from members
-
-
-def _holds(datagram: Datagram, mark: bytes) -> bool:
-    """Information may quote whatever it likes (TCRP-5.5): it is no message."""
-    return mark in datagram.data and datagram.data[:1] != bytes([NoticeKind.INFORMATION])
 
 
 def _segments(data: bytes, cuts: Iterable[int]) -> list[bytes]:

@@ -19,22 +19,22 @@ HASTY = Variation(patience=0.25)
 
 def why_no_rooms(bench: Bench, found: Mismatch) -> Mismatch:
     """A CREATE of a new room got no token. Is there a request that does?"""
-    if not bench.dialect.can.frames:
-        return found
     room, user = fresh().encode(), {"username": "alicia"}
     plain = forge.payload(**user)
+    if bench.request(Create(room.decode(), "alicia")) != forge.canonical_frame(room, plain):
+        return found  # what follows is about the canonical requests
     for clause, right, works, data in (
-        ("TCRP-3.1a", "operation 1 to create a room", "operation 2 does", forge.frame(room, plain, operation=2)),
-        ("TCRP-3.1a", "operation 1 to create a room", "operation 0 does", forge.frame(room, plain, operation=0)),
-        ("TCRP-3.1b", "a request to have state 0", "one with state 1 is served", forge.frame(room, plain, state=1)),
+        ("TCRP-3.1a", "operation 1 to create a room", "operation 2 does", bench.frame(room, plain, operation=2)),
+        ("TCRP-3.1a", "operation 1 to create a room", "operation 0 does", bench.frame(room, plain, operation=0)),
+        ("TCRP-3.1b", "a request to have state 0", "one with state 1 is served", bench.frame(room, plain, state=1)),
         ("TCRP-3.2b", "an absent password to mean none", 'only "" or null does',
-         forge.frame(room, forge.payload(**user, password=""))),
+         bench.frame(room, forge.payload(**user, password=""))),
         ("TCRP-3.2b", "an absent password to mean none", "a password must be given",
-         forge.frame(room, forge.payload(**user, password="secret"))),
+         bench.frame(room, forge.payload(**user, password="secret"))),
         ("TCRP-3.2a", 'the user name under the key "username"', 'it must be "user_name"',
-         forge.frame(room, forge.payload(user_name="alicia", password=""))),
-        ("TCRP-3.2a", "a JSON object as payload", "only the raw user name is taken", forge.frame(room, b"alicia")),
-        ("TCRP-3.2a", "a JSON object as payload", "a JSON string is taken", forge.frame(room, b'"alicia"')),
+         bench.frame(room, forge.payload(user_name="alicia", password=""))),
+        ("TCRP-3.2a", "a JSON object as payload", "only the raw user name is taken", bench.frame(room, b"alicia")),
+        ("TCRP-3.2a", "a JSON object as payload", "a JSON string is taken", bench.frame(room, b'"alicia"')),
     ):  # fmt: skip
         try:
             with bench.varied(AS_IS if found.data else HASTY):

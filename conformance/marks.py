@@ -17,8 +17,15 @@ last = pytest.mark.late(2)
 """To be run at the very end: it stops the server."""
 
 
-def must_be_served(answer: Answer, what: str, data: bytes | None = None) -> None:
+TAKEN, NOT_TAKEN = "this dialect takes what the clause is about", "this dialect has no such request"
+
+
+def must_be_served(bench: Bench, answer: Answer, what: str, data: bytes | None = None) -> None:
     """Status 0 and a token."""
+    if answer.taken is False:
+        bench.waive(NOT_TAKEN)
+        return
+    bench.judged += 1
     if answer.token is None:
         raise Mismatch(
             f"{what} to be answered with status 0 and a token", str(answer), data=data or answer.data,
@@ -31,6 +38,10 @@ def must_be_refused(
 ) -> Answer:
     """A malformed request: one of these statuses or a plain close, and never a token (TCRP-3.7)."""
     answer = bench.ask(want, data=data, may_be_limited=Status.LIMIT_REACHED in statuses)
+    if answer.taken:
+        bench.waive(TAKEN)
+        return answer
+    bench.judged += 1
     if not is_refusal(answer, *statuses):
         wanted = " or ".join(f"{int(status)} ({status.name})" for status in statuses)
         raise Mismatch(
@@ -43,7 +54,8 @@ def must_be_refused(
 def is_refusal(answer: Answer, *statuses: Status) -> bool:
     """One of these statuses, whatever operation and room name come with it, or a plain close; and no token."""
     status = answer.status if answer.status is not None else _bare_status(answer.data)
-    return answer.token is None and (status in statuses or (answer.closed and not answer.data))
+    said = status in statuses or any(answer.says(one) for one in statuses)
+    return answer.token is None and (said or (answer.closed and not answer.data))
 
 
 def _bare_status(data: bytes) -> int | None:
@@ -55,13 +67,27 @@ def _bare_status(data: bytes) -> int | None:
     return payload[0] if header.payload_size == len(payload) == 1 else None
 
 
-def must_have_status(answer: Answer, status: Status, what: str, data: bytes | None = None) -> None:
+def must_have_status(bench: Bench, answer: Answer, status: Status, what: str, data: bytes | None = None) -> None:
     """Exactly this status, and no token unless it is 0."""
-    if answer.status != status or (status is not Status.OK and answer.token is not None):
+    if answer.taken is False and status is not Status.MALFORMED:
+        bench.waive(NOT_TAKEN)
+        return
+    bench.judged += 1
+    if not answer.says(status):
+        wanted = answer.means(status).status
         raise Mismatch(
-            f"{what} to be answered with status {int(status)} ({status.name})", str(answer), data=data or answer.data,
-            check=Check("answer", answer.who, statuses=(int(status),), token=status is Status.OK),
+            f"{what} to be answered with {in_words(answer, status)}", str(answer), data=data or answer.data,
+            check=Check("answer", answer.who, statuses=() if wanted is None else (wanted,), token=status is Status.OK,
+                        close=wanted is None),
         )  # fmt: skip
+
+
+def in_words(answer: Answer, status: Status) -> str:
+    """What the status is called, and what stands for it where the dialect has something else."""
+    wanted = answer.means(status).status
+    if wanted == status:
+        return f"status {int(status)} ({status.name})"
+    return f"{status.name}, in this dialect {'a close' if wanted is None else f'status {wanted}'}"
 
 
 def create_of(room: bytes) -> Create:

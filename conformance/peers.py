@@ -5,12 +5,13 @@ import copy
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conformance.findings import TargetLost
 from conformance.recording import Does, Recorder
+from conformance.terms import Seen, canonical
 from conformance.unread import unread
 from tcrp import (
     Accepted,
@@ -52,6 +53,23 @@ class Answer:
     who: str = ""
     """The connection, as the recording names it."""
     local_port: int = 0
+    given: Address | None = None
+    """Where the server says to receive on."""
+    bound: "Peer | None" = None
+    """The UDP socket of which the server was told."""
+    taken: bool | None = None
+    """Whether a server of this dialect takes such a request, where it was forged."""
+    means: Callable[[Status], Seen] = canonical
+    """How this dialect's servers answer such a request with this status."""
+
+    def says(self, status: Status) -> bool:
+        """Whether this is that answer, in the dialect's terms: some refuse by a plain close."""
+        wanted = self.means(status)
+        if status is Status.OK:
+            return self.status == wanted.status
+        if wanted.status is None:
+            return self.status is None and self.token is None and self.closed
+        return self.status == wanted.status and self.token is None
 
     def __str__(self) -> str:
         if self.status is None:
@@ -134,7 +152,8 @@ class Connection:
         tick: float, meanwhile: Callable[[], None],
     ) -> Answer:  # fmt: skip
         """Read until the conversation is over, or `to_the_end` until the server closes. Each further byte is waited
-        for as long as the first; every `tick` seconds `meanwhile` is called. What came before a reset counts.
+        for as long as the first; every `tick` seconds `meanwhile` is called. What came before a reset counts. What the
+        conversation wants said in between is sent.
         """
         answer = Answer(who=self.label, local_port=self.local_port)
         deadline = time.monotonic() + wait
@@ -144,10 +163,13 @@ class Connection:
                 answer.waited = True
                 self.recorder.take(self.label, Does.WAIT, note=f"{wait:.1f} s")
                 break
-            self.socket.settimeout(min(left, tick))
+            due = conversation.timer()
+            self.socket.settimeout(max(0.001, min(left, tick, left if due is None else due - time.monotonic())))
             try:
                 data = self.socket.recv(RECEIVE_SIZE)
             except TimeoutError:
+                _take(conversation.handle_timer(time.monotonic()), answer)
+                self._say_more(conversation)
                 meanwhile()
                 continue
             except OSError:
@@ -156,53 +178,66 @@ class Connection:
             if not data:
                 answer.closed = True
                 self.recorder.take(self.label, Does.END, note="reset" if answer.reset else "")
+                if not conversation.closing:
+                    _take(conversation.receive_eof(now), answer)
                 break
             self.recorder.take(self.label, Does.HEAR, data)
             answer.data += data
             if answer.acked is None:
                 answer.acked = now - self.sent_at
             if not conversation.closing:
-                for event in conversation.receive_data(data, now):
-                    _note(event, answer)
+                _take(conversation.receive_data(data, now), answer)
+                self._say_more(conversation)
             if len(answer.data) > RECEIVE_SIZE:
                 break  # no reply is as long as that
             deadline = now + wait
         answer.seconds = time.monotonic() - self.sent_at
         return answer
 
+    def _say_more(self, conversation: Conversation) -> None:
+        if data := conversation.data_to_send():
+            at = self.sent_at
+            self.send(data)
+            self.sent_at = at  # an answer is counted from the request
 
-def _note(event: Event, answer: Answer) -> None:
-    match event:
-        case Accepted():
-            answer.status = Status.OK
-        case Refused(status):
-            answer.status = status
-        case Joined(token):
-            answer.status, answer.token = Status.OK, token
-        case Malformed(error):
-            answer.problems.append(error)
+
+def _take(events: Iterable[Event], answer: Answer) -> None:
+    for event in events:
+        match event:
+            case Accepted():
+                answer.status = Status.OK
+            case Refused(status):
+                answer.status = status
+            case Joined(token, udp):
+                answer.status, answer.token, answer.given = Status.OK, token, udp
+            case Malformed(error):
+                answer.problems.append(error)
 
 
 class Datagram(NamedTuple):
-    """One datagram that came in. `at`: seconds of time.monotonic()."""
+    """One datagram that came in. `at`: seconds of time.monotonic(); `room`: of whoever heard it, "" of a stranger."""
 
     data: bytes
     source: Address
     down: Down | None
     at: float
+    room: str = ""
 
 
 class Peer:
     """A UDP socket and everything that came in on it. A member has a `membership`; a stranger has none."""
 
     def __init__(
-        self, family: int, bind_to: str, membership: Membership | None, port: int, recorder: Recorder, local: str = ""
-    ) -> None:
-        """`local`: how the recording tells of the address it is bound to, where that matters."""
+        self, family: int, bind_to: str, membership: Membership | None, port: int, recorder: Recorder, local: str = "",
+        *, user: str = "",
+    ) -> None:  # fmt: skip
+        """`local`: how the recording tells of the address it is bound to, where that matters. `user`: whose it is to
+        be, where there is no membership yet.
+        """
         self.socket = _udp_socket(family, bind_to, port)
         self.membership = membership
         self.recorder = recorder
-        self.label = recorder.peer(membership.user if membership else "stranger")
+        self.label = recorder.peer(membership.user if membership else user or "stranger")
         self.local = local
         self.opened = False
         self.inbox: list[Datagram] = []
@@ -222,6 +257,11 @@ class Peer:
     @property
     def port(self) -> int:
         return int(self.socket.getsockname()[1])
+
+    @property
+    def address(self) -> Address:
+        host, port = self.socket.getsockname()[:2]
+        return host, port
 
     def move(self) -> "Peer":
         """Go on from another port of the same address. Returns who stays behind on the old one."""

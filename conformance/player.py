@@ -116,11 +116,11 @@ class Player(Party):
         assert expected is not None
         for _ in self._while_closing(name):
             answer = self.bench.ask(want)
-            if answer.status == expected and (answer.token is not None or expected is not Status.OK):
+            if answer.says(expected) and (answer.token is not None or expected is not Status.OK):
                 if expected is Status.ROOM_NOT_FOUND:
                     self._is_closed(name)
                 return answer.token
-        if answer.status == expected:
+        if answer.says(expected):
             clause = "TCRP-3.5a"
         elif follows.member is not None:
             clause = self._clause_of_refusal(follows.member, answer.status) or clause
@@ -227,7 +227,7 @@ class Player(Party):
 
     def _is_gone(self, room: Room) -> bool:
         """Whether the server says so; only for a finding to be named rightly."""
-        return self.bench.ask(Join(self._names[room.name], USERS[0], room.password)).status == Status.ROOM_NOT_FOUND
+        return self.bench.ask(Join(self._names[room.name], USERS[0], room.password)).says(Status.ROOM_NOT_FOUND)
 
     def _must_be_told(self, told: list[Member], since: dict[Member, int], host: Member) -> None:
         """These members get a disconnect notice, which proves that the room is closed."""

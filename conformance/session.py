@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from conformance import baseline, causes, examples
+from conformance.applies import why_not
 from conformance.baseline import Baseline
 from conformance.bench import Bench
 from conformance.clauses import Clause, Level, Role, UnknownClause, all_clauses, clause, select
@@ -22,7 +23,7 @@ from conformance.pacing import Waits
 from conformance.recording import Steps
 from conformance.trial import Trial, address_of, play_of, to_text
 from conformance.verdicts import Exit
-from tcrp import dialects
+from tcrp import LocalProtocolError, dialects
 from tcrp.endpoint import parse_endpoint
 
 OUTPUT_LINES = 40
@@ -124,10 +125,14 @@ class Session:
         self.bench.notes.clear()
         self.bench.examples = 0
         self.bench.passed.clear()
+        self.bench.waived.clear()
+        self.bench.judged = 0
         if self._stopped:
             unsupported(self._stopped)
         if self._left() <= 0:
             unsupported(f"not judged within --max-time of {self._max_time:g} s")
+        if (otherwise := why_not(self.bench.terms, test.clauses[0])) is not None:
+            unsupported(otherwise)
         blocking = self._baseline.no_chat if "chat" in needs else self._baseline.no_rooms
         if blocking is not None:
             unsupported(f"blocked by {blocking}")
@@ -152,8 +157,12 @@ class Session:
     def _outcome(self, test: Tested, call: "pytest.CallInfo[None]", found: BaseException | None) -> Outcome:
         done = Outcome(test.clauses[0], "pass", test.name, round(call.duration, 3), self.bench.examples)
         match found:
+            case None if self.bench.waived and not self.bench.judged:
+                return done._replace(result="unsupported", message=self.bench.waived[0])
             case None:
                 return done._replace(message="; ".join(self.bench.notes) or None)
+            case LocalProtocolError() as unsayable:
+                return done._replace(result="unsupported", message=f"in dialect {self.bench.dialect.name}: {unsayable}")
             case Finding():
                 return _failed(done, found)
             case pytest.skip.Exception():

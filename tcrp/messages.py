@@ -157,6 +157,7 @@ class Down(NamedTuple):
 
     A server fills `user` (who speaks, or whom a notice is about), `body` (of chat), and for a notice `why`
     and `room`, and the dialect finds the words. A client reads `user` and `body`, which of a notice is its text.
+    `datagram`: the sender's, as it came, for dialects that send on just that.
     """
 
     kind: DownKind
@@ -164,6 +165,7 @@ class Down(NamedTuple):
     body: bytes = b""
     why: Why | None = None
     room: str | None = None
+    datagram: bytes = b""
 
 
 class Membership(NamedTuple):

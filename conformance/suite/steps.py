@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
 from conformance.marks import must_be_refused
@@ -73,7 +72,7 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
 def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> None:
     """A JOIN of a room that stands must be refused: no other refusal applies."""
     room = bench.standing_room()
-    data = forge.frame(room.encode(), payload, operation=forge.JOIN, state=state)
+    data = bench.frame(room.encode(), payload, join=True, state=state)
     must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}")
 
 

@@ -30,14 +30,14 @@ _VALUES = st.recursive(
 def _create(bench: Bench, payload: bytes, what: str, room: str | None = None) -> str:
     """A CREATE with this payload must be served. Returns the room's name."""
     room = room or fresh()
-    data = forge.frame(room.encode(), payload)
-    must_be_served(bench.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
+    data = bench.frame(room.encode(), payload)
+    must_be_served(bench, bench.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
     return room
 
 
 def _refuse(bench: Bench, payload: bytes, what: str, statuses: tuple[Status, ...] = (Status.MALFORMED,)) -> None:
     room = fresh().encode()
-    must_be_refused(bench, create_of(room), forge.frame(room, payload), f"a CREATE with {what}", statuses)
+    must_be_refused(bench, create_of(room), bench.frame(room, payload), f"a CREATE with {what}", statuses)
 
 
 @clause("TCRP-3.2a")
@@ -57,8 +57,8 @@ def test_the_user_name_is_what_the_json_says(bench: Bench) -> None:
     listener = bench.create(user="listener")
     room = listener.member.room
     payload = b'{"username":"d\\u006fra"}'
-    answer = bench.ask(Join(room, "dora"), data=forge.frame(room.encode(), payload, operation=forge.JOIN))
-    must_be_served(answer, f"a JOIN with the payload {payload.decode()}")
+    answer = bench.ask(Join(room, "dora"), data=bench.frame(room.encode(), payload, join=True))
+    must_be_served(bench, answer, f"a JOIN with the payload {payload.decode()}")
     speaker = bench.peer(Membership(room, "dora", answer.token or b"", False))
     bench.settle(listener, speaker)
     mark = nonce()
@@ -72,8 +72,8 @@ def test_the_user_name_is_what_the_json_says(bench: Bench) -> None:
 @for_all(cases=[{"password": ESCAPED}], password=st.one_of(st.just(ESCAPED), strategies.passwords()), scale=0.25)
 def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
     room = _create(bench, json.dumps({"username": "alicia", "password": password}).encode(), "an escaped password")
-    data = forge.frame(room.encode(), forge.payload(username="bob", password=password), operation=forge.JOIN)
-    must_be_served(bench.ask(Join(room, "bob"), data=data), "a JOIN with the same password unescaped", data)
+    data = bench.frame(room.encode(), forge.payload(username="bob", password=password), join=True)
+    must_be_served(bench, bench.ask(Join(room, "bob"), data=data), "a JOIN with the same password unescaped", data)
 
 
 @clause("TCRP-3.2b")
@@ -81,9 +81,9 @@ def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
     forms = ('{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}')
     for created, joined in zip(forms, (*forms[1:], forms[0]), strict=True):
         room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}")
-        data = forge.frame(room.encode(), (joined % "bob").encode(), operation=forge.JOIN)
+        data = bench.frame(room.encode(), (joined % "bob").encode(), join=True)
         what = f"a JOIN with {joined % 'bob'} of a room created with {created % 'alicia'}"
-        must_be_served(bench.ask(Join(room, "bob"), data=data), what, data)
+        must_be_served(bench, bench.ask(Join(room, "bob"), data=data), what, data)
 
 
 @hostile
@@ -136,8 +136,10 @@ def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None
 @clause("TCRP-3.2d")
 def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
     room = _create(bench, b'{"username":"alicia","x":{"password":"inner"}}', "a password that is not its own")
-    data = forge.frame(room.encode(), forge.payload(username="bob", x={"password": "inner"}), operation=forge.JOIN)
-    must_be_served(bench.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data)
+    data = bench.frame(room.encode(), forge.payload(username="bob", x={"password": "inner"}), join=True)
+    must_be_served(
+        bench, bench.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data
+    )
     nested = b"[" * 30 + b"]" * 30 + b',"y":' + b'{"a":' * 30 + b"123456789012345678" + b"}" * 30
     payload = b'{"username":"alicia","x":' + nested + b"}"
     _create(bench, payload, f"the payload {payload.decode()}")
@@ -146,12 +148,14 @@ def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
 @clause("TCRP-3.2e")
 def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
     room = _create(bench, b'{"password":"first","username":"alicia","password":"last"}', "two passwords")
-    must_have_status(bench.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them")
+    must_have_status(
+        bench, bench.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them"
+    )
     payload = b'{"password":"first","username":"bob","password":"last"}'
-    data = forge.frame(room.encode(), payload, operation=forge.JOIN)
-    must_be_served(bench.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
+    data = bench.frame(room.encode(), payload, join=True)
+    must_be_served(bench, bench.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
     none = _create(bench, b'{"password":"first","username":"alicia","password":""}', "a password and then none")
-    must_be_served(bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
+    must_be_served(bench, bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
 
 
 @clause("TCRP-3.2f")
@@ -165,8 +169,8 @@ def test_white_space_after_the_object_is_allowed(bench: Bench, space: str) -> No
     room = _create(bench, payload, f"{space!r} after the object")
     if len(space) > 1:
         payload = forge.payload(username="bob") + space.encode()
-        data = forge.frame(room.encode(), payload, operation=forge.JOIN)
-        must_be_served(bench.ask(Join(room, "bob"), data=data), f"a JOIN with {space!r} after the object", data)
+        data = bench.frame(room.encode(), payload, join=True)
+        must_be_served(bench, bench.ask(Join(room, "bob"), data=data), f"a JOIN with {space!r} after the object", data)
 
 
 @hostile
@@ -213,7 +217,7 @@ def test_other_bytes_after_the_object_are_malformed(bench: Bench, rest: str) -> 
 def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
     for what, value in (("nesting of 40", "[" * 39 + "]" * 39), ("a number of 30 digits", "9" * 30)):
         room = fresh()
-        data = forge.frame(room.encode(), f'{{"username":"alicia","x":{value}}}'.encode())
+        data = bench.frame(room.encode(), f'{{"username":"alicia","x":{value}}}'.encode())
         answer = bench.ask(Create(room, "alicia"), data=data)
         bench.notes.append(f"{what} is {'taken' if answer.token is not None else 'refused'}")
 
@@ -244,8 +248,8 @@ def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
     room = listener.member.room
     for user in ('"alicia"', "[1]", '\ufeff{"username":"x"}', " x ", "user=%41"):
         want = Join(room, user)
-        answer = bench.ask(want, data=forge.frame(room.encode(), user.encode(), operation=forge.JOIN))
-        must_be_served(answer, f"a JOIN with the raw user name {user!r}")
+        answer = bench.ask(want, data=bench.frame(room.encode(), user.encode(), join=True))
+        must_be_served(bench, answer, f"a JOIN with the raw user name {user!r}")
         speaker = bench.peer(Membership(room, user, answer.token or b"", False))
         _carries_its_name(bench, listener, speaker)
 
@@ -303,8 +307,8 @@ def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
 @clause("TCRP-3.3c")
 def test_equal_user_names_in_a_room_are_allowed(bench: Bench) -> None:
     room = fresh()
-    must_be_served(bench.ask(Create(room, "alicia")), "a CREATE by alicia")
-    must_be_served(bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
+    must_be_served(bench, bench.ask(Create(room, "alicia")), "a CREATE by alicia")
+    must_be_served(bench, bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
 
 
 @needs_chat

@@ -104,8 +104,8 @@ def test_the_same_room_and_user_get_another_token_each_time(bench: Bench) -> Non
 
 def _gone(bench: Bench, room: str) -> bool:
     """Whether the room goes, now that its host has left."""
-    answer = ask_until(bench, Join(room, "zoe"), lambda answer: answer.status == Status.ROOM_NOT_FOUND)
-    return answer.status == Status.ROOM_NOT_FOUND
+    answer = ask_until(bench, Join(room, "zoe"), lambda answer: answer.says(Status.ROOM_NOT_FOUND))
+    return answer.says(Status.ROOM_NOT_FOUND)
 
 
 @late
@@ -202,8 +202,8 @@ def test_a_token_is_bound_to_the_address_of_its_tcp_connection(bench: Bench) -> 
     want, here = Join(alice.member.room, "bob"), bench.local_host
     claims = dict.fromkeys(("ip", "address", "host", "user_ip", "client_ip"), here)
     declaring = forge.payload(username="bob", user_address=[here, 8080], **claims)  # as other dialects do
-    answer = bench.ask(want, data=forge.frame(want.room.encode(), declaring, operation=forge.JOIN), source=other)
-    must_be_served(answer, f"a JOIN from {other} that declares {here}")
+    answer = bench.ask(want, data=bench.frame(want.room.encode(), declaring, join=True), source=other)
+    must_be_served(bench, answer, f"a JOIN from {other} that declares {here}")
     bob = bench.peer(Membership(want.room, "bob", answer.token or b"", False), other)
     thief = bench.peer(bob.member)  # at the address that everybody else has
     for when in ("before its first datagram", "after it"):
@@ -223,7 +223,7 @@ def test_creating_makes_the_host(bench: Bench) -> None:
     for guest in (bob, namesake):
         bench.leave(guest)
         bench.fence(alice, carol, after="a guest has left")
-    must_have_status(bench.ask(Create(room, "x")), Status.ROOM_EXISTS, "a CREATE after two guests have left")
+    must_have_status(bench, bench.ask(Create(room, "x")), Status.ROOM_EXISTS, "a CREATE after two guests have left")
     bench.leave(carol)
     bench.waits.pause()
     bench.settle(alice, bench.join(room, "bob"))  # a room without guests is a room

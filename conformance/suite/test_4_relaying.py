@@ -127,7 +127,7 @@ def test_whoever_comes_back_hears_once(bench: Bench) -> None:
     bench.leave(bob)
     bench.fence(*bench.common()[0], after="a guest of another room has left")
     answer = bench.ask(Join(bob.member.room, "bob"))
-    must_be_served(answer, "a JOIN of one who has left")
+    must_be_served(bench, answer, "a JOIN of one who has left")
     bob.membership = bob.member._replace(token=answer.token or b"")
     bench.settle(alice, bob)
     mark = nonce()

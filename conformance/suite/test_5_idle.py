@@ -141,7 +141,7 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     _look_around(bench, seen, host, guest, talker, quiet, silent)
     _look_at_the_orphans(bench, seen, orphan_host)
     answer = bench.ask(Join(room, "guest"))
-    seen.back_without_password = "" if answer.status == Status.WRONG_PASSWORD else str(answer)
+    seen.back_without_password = "" if answer.says(Status.WRONG_PASSWORD) else str(answer)
     answer = bench.ask(Join(room, "guest", password))
     seen.back_with_password = "" if answer.token is not None else str(answer)
     if answer.token is not None:
@@ -188,7 +188,7 @@ def _look_around(bench: Bench, seen: Scene, host: Peer, guest: Peer, talker: Pee
 
 def _look_at_the_orphans(bench: Bench, seen: Scene, host: Peer) -> None:
     room = host.member.room
-    seen.orphan_room_gone = bench.ask(Join(room, "x")).status == Status.ROOM_NOT_FOUND
+    seen.orphan_room_gone = bench.ask(Join(room, "x")).says(Status.ROOM_NOT_FOUND)
     seen.orphan_name_free = bench.ask(Create(room, "x")).token is not None
 
 

@@ -127,7 +127,7 @@ def test_when_the_host_leaves_every_other_member_gets_a_disconnect_notice(bench:
 
 
 def _is_gone(answer: Answer) -> bool:
-    return answer.status == Status.ROOM_NOT_FOUND
+    return answer.says(Status.ROOM_NOT_FOUND)
 
 
 def _closed_by_its_host(bench: Bench, *guests: str) -> list[Peer]:
@@ -172,9 +172,9 @@ def test_when_the_host_leaves_the_name_of_the_room_is_free(bench: Bench) -> None
         bench.leave(host)
     for host in (unregistered, registered):
         create = Create(host.member.room, "mallory")
-        answer = ask_until(bench, create, lambda answer: answer.status != Status.ROOM_EXISTS)
-        must_be_served(answer, "a CREATE of a room whose host has left")
-    must_be_served(bench.ask(Join(registered.member.room, "bob")), "a JOIN of the new room of that name")
+        answer = ask_until(bench, create, lambda answer: not answer.says(Status.ROOM_EXISTS))
+        must_be_served(bench, answer, "a CREATE of a room whose host has left")
+    must_be_served(bench, bench.ask(Join(registered.member.room, "bob")), "a JOIN of the new room of that name")
 
 
 @clause("TCRP-5.4a")
@@ -315,7 +315,7 @@ def test_to_come_back_one_joins_again_password_included(bench: Bench) -> None:
     bench.leave(bob)
     bench.fence(alice, carol, after="bob has left")
     must_have_status(
-        bench.ask(Join(alice.member.room, "bob")), Status.WRONG_PASSWORD, "coming back without the password"
+        bench, bench.ask(Join(alice.member.room, "bob")), Status.WRONG_PASSWORD, "coming back without the password"
     )
     again = bench.join(alice.member.room, "bob", "secret")
     bench.settle(alice, carol, again)

@@ -5,10 +5,10 @@ import time
 
 from hypothesis import strategies as st
 
-from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost
+from conformance.forge import canonical_frame
 from conformance.marks import clause, hostile, late, must_be_served, must_have_status, needs_chat
 from conformance.peers import Answer, Connection
 from conformance.suite.steps import ask_until
@@ -107,7 +107,7 @@ def test_a_reset_ends_nobody_s_service(bench: Bench, keeps: list[int]) -> None:
 def test_a_huge_size_ends_nobody_s_service(bench: Bench, claims: list[int], sent: int) -> None:
     for claim in claims:
         connection = bench.connect()
-        data = forge.frame(fresh().encode(), b"{" * sent, payload_size=claim)
+        data = bench.frame(fresh().encode(), b"{" * sent, payload_size=claim)
         connection.send(data)
     _goes_on(bench, f"claims of {' and '.join(map(str, claims))} bytes of payload, of which {sent} came", data)
 
@@ -130,7 +130,9 @@ def test_a_huge_size_ends_nobody_s_service(bench: Bench, claims: list[int], sent
         st.one_of(
             st.binary(min_size=1, max_size=300),
             st.builds(
-                lambda room, operation, state, payload: forge.frame(room, payload, operation=operation, state=state),
+                lambda room, operation, state, payload: canonical_frame(
+                    room, payload, operation=operation, state=state
+                ),
                 st.binary(min_size=1, max_size=12),
                 st.sampled_from([0, *range(2, 256)]),  # no CREATE: its room would be left behind
                 st.integers(0, 3),
@@ -160,7 +162,7 @@ def test_unexpected_json_ends_nobody_s_service(bench: Bench) -> None:
         b'{"username":"a","x":' + b"9" * 900 + b"}",
     ):
         room = fresh()
-        bench.provoke(room, forge.frame(room.encode(), payload))
+        bench.provoke(room, bench.frame(room.encode(), payload))
     bench.still_serves("payloads of unexpected JSON")
 
 
@@ -247,24 +249,24 @@ def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
     )
     room = fresh()
     for _, payload, changes in refused:
-        bench.provoke(room, forge.frame(room.encode(), payload, **changes))
-    if bench.ask(Join(room, "bob")).status == Status.ROOM_NOT_FOUND:
+        bench.provoke(room, bench.frame(room.encode(), payload, **changes))
+    if bench.ask(Join(room, "bob")).says(Status.ROOM_NOT_FOUND):
         return
     for what, payload, changes in refused:  # which of them was it?
         room = fresh()
-        data = forge.frame(room.encode(), payload, **changes)
+        data = bench.frame(room.encode(), payload, **changes)
         if bench.provoke(room, data).token is not None:
             continue  # it was not refused, which is a finding of another clause
         must_have_status(
-            bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE with {what}", data
+            bench, bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND, f"a JOIN after a CREATE with {what}", data
         )
 
 
 @clause("TCRP-6.2a")
 def test_a_refused_join_leaves_no_room_behind(bench: Bench) -> None:
     room = fresh()
-    must_have_status(bench.ask(Join(room, "bob", "secret")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
-    must_be_served(bench.ask(Create(room, "alicia")), "a CREATE of a room that somebody tried to join before")
+    must_have_status(bench, bench.ask(Join(room, "bob", "secret")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
+    must_be_served(bench, bench.ask(Create(room, "alicia")), "a CREATE of a room that somebody tried to join before")
 
 
 @clause("TCRP-6.2a")
@@ -272,17 +274,21 @@ def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) 
     room = fresh()
     members = bench.room("alicia", "bob", room=room, password="secret") if bench.chat_works else []
     if not members:
-        must_be_served(bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
+        must_be_served(bench, bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
     for password in ("other", None):
-        must_have_status(bench.ask(Create(room, "mallory", password)), Status.ROOM_EXISTS, "a second CREATE")
-    must_have_status(bench.ask(Join(room, "bob", "other")), Status.WRONG_PASSWORD, "a JOIN with the second's password")
-    must_have_status(bench.ask(Join(room, "bob")), Status.WRONG_PASSWORD, "a JOIN without a password")
-    must_be_served(bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
+        must_have_status(bench, bench.ask(Create(room, "mallory", password)), Status.ROOM_EXISTS, "a second CREATE")
+    must_have_status(
+        bench, bench.ask(Join(room, "bob", "other")), Status.WRONG_PASSWORD, "a JOIN with the second's password"
+    )
+    must_have_status(bench, bench.ask(Join(room, "bob")), Status.WRONG_PASSWORD, "a JOIN without a password")
+    must_be_served(bench, bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
     if members:
         bench.fence(*members, after="a CREATE and a JOIN of their room were refused")
         bench.leave(members[0])  # who is its host still
-        answer = ask_until(bench, Join(room, "zoe"), lambda answer: answer.status == Status.ROOM_NOT_FOUND)
-        must_have_status(answer, Status.ROOM_NOT_FOUND, "a JOIN after the host left, whose room was not taken over")
+        answer = ask_until(bench, Join(room, "zoe"), lambda answer: answer.says(Status.ROOM_NOT_FOUND))
+        must_have_status(
+            bench, answer, Status.ROOM_NOT_FOUND, "a JOIN after the host left, whose room was not taken over"
+        )
 
 
 @clause("TCRP-6.2b")
@@ -302,7 +308,7 @@ def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, mis
     came = {want.room[: max(len(request) - bytes_less - HEADER_SIZE, 1)] for bytes_less in missing}
     for room in {want.room, *came}:  # the whole name, and what came of it
         must_have_status(
-            bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND,
+            bench, bench.ask(Join(room, "bob")), Status.ROOM_NOT_FOUND,
             f"a JOIN of {room!r} after a CREATE that was closed {' and '.join(map(str, missing))} bytes too early",
             request,
         )  # fmt: skip
@@ -311,7 +317,7 @@ def test_a_request_that_never_came_whole_leaves_nothing_behind(bench: Bench, mis
 @clause("TCRP-6.2b")
 def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench) -> None:
     room = fresh()
-    data = forge.frame(room.encode(), b"alicia-alicia")
+    data = bench.frame(room.encode(), b"alicia-alicia")
     for missing in (1, 12):
         connection = bench.connect()
         connection.send(data[:-missing])
@@ -320,9 +326,9 @@ def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench)
         bench.drop(connection)
     bench.waits.pause()
     answer = bench.ask(Join(room, "bob"))
-    must_have_status(answer, Status.ROOM_NOT_FOUND, "a JOIN after CREATEs that lacked 1 and 12 bytes", data)
+    must_have_status(bench, answer, Status.ROOM_NOT_FOUND, "a JOIN after CREATEs that lacked 1 and 12 bytes", data)
     want = Join(bench.create().member.room, "bob-bob")
-    data = forge.frame(want.room.encode(), b"bob-bob", operation=forge.JOIN)[:-3]
+    data = bench.frame(want.room.encode(), b"bob-bob", join=True)[:-3]
     answer = bench.ask(want, data=data, half_close=True)
     if answer.token is not None:
         raise Mismatch("no token for a JOIN that ends 3 bytes too early", str(answer), data=data)
@@ -341,14 +347,14 @@ def test_16_connections_at_once_are_served(bench: Bench) -> None:
         while connections:  # the last is served while all are open
             answer = bench.ask_on(connections[-1], want)
             bench.pace.count()  # a server may count requests as they come, not connections
-            if answer.status != Status.ROOM_NOT_FOUND:
+            if not answer.says(Status.ROOM_NOT_FOUND):
                 break
             bench.drop(connections.pop())
         if not connections:
             return
         if attempt == ATTEMPTS:
             what = f"connection {len(connections)} of {CONNECTIONS} that are open at once"
-            must_have_status(answer, Status.ROOM_NOT_FOUND, what)
+            must_have_status(bench, answer, Status.ROOM_NOT_FOUND, what)
         bench.tidy()
         bench.rest()
 
@@ -362,9 +368,9 @@ def test_16_rooms_are_served(bench: Bench) -> None:
     granted = ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
     for number in range(shared + 1, granted + 1):
         answer = bench.ask(Create(fresh(), "alicia"))
-        must_be_served(answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
+        must_be_served(bench, answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
     bench.tidy()
-    must_be_served(bench.ask(Create(fresh(), "alicia")), f"a CREATE after {granted} rooms have been closed")
+    must_be_served(bench, bench.ask(Create(fresh(), "alicia")), f"a CREATE after {granted} rooms have been closed")
 
 
 @needs_chat
@@ -389,10 +395,10 @@ def test_50_requests_a_second_are_served(bench: Bench) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         answers, took = _burst(bench, want)
         slow = took > 1.0 + bench.waits.answer + bench.waits.round_trip * REQUESTS * 2 / CONNECTIONS
-        if attempt < ATTEMPTS and (slow or any(answer.status != Status.ROOM_NOT_FOUND for answer in answers)):
+        if attempt < ATTEMPTS and (slow or any(not answer.says(Status.ROOM_NOT_FOUND) for answer in answers)):
             continue
         for number, answer in enumerate(answers, 1):
-            must_have_status(answer, Status.ROOM_NOT_FOUND, f"request {number} of {REQUESTS} in a second")
+            must_have_status(bench, answer, Status.ROOM_NOT_FOUND, f"request {number} of {REQUESTS} in a second")
         if slow:
             raise Mismatch(f"{REQUESTS} requests sent within a second to be answered soon", f"it took {took:.1f} s")
         break
