@@ -526,6 +526,18 @@ class Bench:
         """Whether it holds anything that was said in this run."""
         return self._holds(datagram, names.marker.encode())
 
+    def says(self, datagram: Datagram, message: bytes) -> bool:
+        """Whether it is chat of these words, give or take white space and NUL at their ends."""
+        down = datagram.down
+        said = down.body if down is not None and down.kind is DownKind.CHAT else datagram.data
+        return message.strip(b" \r\n\0") in said
+
+    def ends_with(self, datagram: Datagram, message: bytes) -> bool:
+        """Whether the datagram's chat ends with these bytes, whatever may stand before them."""
+        if datagram.data.endswith(message):
+            return True
+        return datagram.down is not None and datagram.down.body.endswith(message)
+
     def notices(self, peer: Peer, since: int = 0) -> list[Datagram]:
         """The disconnect notices that came after the first `since` datagrams."""
         return [d for d in peer.inbox[since:] if self.is_notice(d)]

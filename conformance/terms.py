@@ -24,7 +24,7 @@ from tcrp import (
     Want,
 )
 from tcrp.conversation import Limits
-from tcrp.errors import LocalProtocolError
+from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Event, Joined
 from tcrp.messages import Down, DownKind, Membership, UpKind, Why
 from tcrp.policy import Audience, Register
@@ -108,6 +108,19 @@ class Terms:
     def sized(self) -> bool:
         """A datagram begins with the sizes of room name and token."""
         return self._chat(b"x").startswith(bytes([len(_MEMBER.room), len(_MEMBER.token)]))
+
+    @cached_property
+    def chat_moves(self) -> bool:
+        """Every valid datagram says where its sender is."""
+        return self.dialect.policy.register is Register.LATEST
+
+    def hears(self, data: bytes) -> bool:
+        """Whether the bytes are a client's datagram."""
+        try:
+            self.dialect.read_up(data, _HERE)
+        except RemoteProtocolError:
+            return False
+        return True
 
     @cached_property
     def longest_up(self) -> int:
