@@ -164,6 +164,8 @@ class Bench:
         conversation = self.dialect.client(want, bound.address if bound else None, time.monotonic(), strict=False)
         request = conversation.data_to_send()
         cuts = cuts if self.variation.cuts is None else self.variation.cuts
+        if data is not None and bound is not None:
+            data = self.terms.forge.declaring(data, bound.port)
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
             if number:
                 self._keep_apart(connection)
@@ -176,6 +178,7 @@ class Bench:
         )
         answer.means = lambda status: self.terms.answer(want, status)
         answer.taken = self.terms.takes(data) if data else None
+        answer.malformed = lambda: self.terms.malformed(want)
         if answer.token is None:
             if bound is not None:
                 bound.close()
@@ -371,7 +374,7 @@ class Bench:
     def drop_common(self) -> None:
         """Close the shared rooms; the next test that needs them makes them anew."""
         for members in self._common or ():
-            self.send(members[0], self.leave_datagram(members[0]))
+            self._end(members[0])
             for member in members:
                 member.close()
         self._common = None
@@ -441,7 +444,8 @@ class Bench:
     def leave_datagram(self, peer: Peer) -> bytes:
         """The datagram by which a member leaves."""
         data = self.dialect.write_up(peer.member, UpKind.LEAVE)
-        assert data is not None
+        if data is None:
+            unsupported(f"in dialect {self.dialect.name} {peer} cannot leave")
         return data
 
     def say(self, peer: Peer, message: bytes) -> None:
@@ -672,8 +676,15 @@ class Bench:
         """End what a test or an example began: connections closed, rooms closed by their hosts, sockets gone."""
         with contextlib.suppress(TargetLost):
             for leaver in (*self._hosted, *self._guests):
-                self.send(leaver, self.leave_datagram(leaver))
+                self._end(leaver)
+            if self._guests and not self.terms.guests_leave:
+                self.drop_common()  # they would stay
         self._drop_sockets()
+
+    def _end(self, peer: Peer) -> None:
+        """Leave, if that can be said."""
+        if (data := self.dialect.write_up(peer.member, UpKind.LEAVE)) is not None:
+            self.send(peer, data)
 
     def _drop_sockets(self) -> None:
         for connection in self._connections:

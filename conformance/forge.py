@@ -11,6 +11,8 @@ CREATE = int(Operation.CREATE)
 JOIN = int(Operation.JOIN)
 _USER, _PASSWORD = "alicia", "a password"
 _ROOM = "r"
+UNBOUND = 59999
+"""The UDP port that a forged request declares until the true one stands there, which has as many digits."""
 
 
 def canonical_frame(room: bytes, payload: bytes, *, operation: int = CREATE, state: int = int(State.REQUEST)) -> bytes:
@@ -26,12 +28,12 @@ def payload(**fields: Any) -> bytes:
 class Forge:
     """What a dialect's requests look like, taken from requests that it writes itself.
 
-    `here`: the UDP address that they declare, in dialects that declare one.
+    `host`: of the UDP address that they declare, in dialects that declare one.
     """
 
-    def __init__(self, dialect: Dialect, here: Address) -> None:
+    def __init__(self, dialect: Dialect, host: str) -> None:
         self._dialect = dialect
-        self._here = here
+        self._here: Address = (host, UNBOUND)
 
     def request(self, want: Want) -> bytes:
         """The whole request, that of a dialect which sends it in two parts too."""
@@ -54,6 +56,11 @@ class Forge:
     def names_user(self) -> bool:
         """Whether a request says who asks."""
         return self._plain != self.request(Create(_ROOM, _USER[::-1]))
+
+    def declaring(self, request: bytes, port: int) -> bytes:
+        """The request with this UDP port where one is declared."""
+        declared, true = str(UNBOUND).encode(), str(port).encode()
+        return request.replace(declared, true) if len(declared) == len(true) else request
 
     def frame(
         self, room: bytes, payload: bytes, *, join: bool = False, operation: int | None = None,

@@ -55,6 +55,7 @@ def is_refusal(answer: Answer, *statuses: Status) -> bool:
     """One of these statuses, whatever operation and room name come with it, or a plain close; and no token."""
     status = answer.status if answer.status is not None else _bare_status(answer.data)
     said = status in statuses or any(answer.says(one) for one in statuses)
+    said = said or (Status.MALFORMED in statuses and status in answer.malformed())
     return answer.token is None and (said or (answer.closed and not answer.data))
 
 

@@ -59,6 +59,8 @@ class Answer:
     """The UDP socket of which the server was told."""
     taken: bool | None = None
     """Whether a server of this dialect takes such a request, where it was forged."""
+    malformed: Callable[[], frozenset[int]] = frozenset
+    """The statuses by which this dialect's servers refuse what is malformed."""
     means: Callable[[Status], Seen] = canonical
     """How this dialect's servers answer such a request with this status."""
 

@@ -104,6 +104,7 @@ class Session:
         try:
             try:
                 self.target.start()
+                self.bench.terms.host = self.bench.local_host
                 if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
                     raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
                 self._hold_baseline()

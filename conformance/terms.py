@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
-from conformance.forge import Forge
+from conformance.forge import Forge, payload
 from tcrp import (
     MAX_PAYLOAD_SIZE,
     Ack,
@@ -27,7 +27,7 @@ from tcrp.conversation import Limits
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Event, Joined
 from tcrp.messages import Down, DownKind, Membership, UpKind, Why
-from tcrp.policy import Audience, Register
+from tcrp.policy import Audience, MemberKey, Register, RoomKey
 
 _HERE: Address = ("127.0.0.1", 50000)
 _LIMITS = Limits(payload=MAX_PAYLOAD_SIZE)
@@ -35,8 +35,8 @@ _TOKEN = b"0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"
 _TURNS = 8
 MAX_DATAGRAM = 65507
 _MEMBER = Membership("r", "alicia", _TOKEN, False)
-UNHEARD: Address = ("127.0.0.1", 9)
-"""What a forged request declares as its sender's UDP address, in dialects that declare one."""
+UNKNOWN = 9
+"""No dialect's operation or State."""
 
 
 class Seen(NamedTuple):
@@ -58,6 +58,9 @@ class Terms:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._refusals: dict[tuple[type, Status], Seen] = {}
+        self._malformed: frozenset[int] | None = None
+        self.host = _HERE[0]
+        """This machine's address towards the server, for requests that declare one."""
 
     @property
     def binds_first(self) -> bool:
@@ -67,7 +70,7 @@ class Terms:
     @cached_property
     def forge(self) -> Forge:
         """Makes requests that no codec would write."""
-        return Forge(self.dialect, UNHEARD)
+        return Forge(self.dialect, self.host)
 
     @cached_property
     def acknowledges(self) -> bool:
@@ -114,6 +117,14 @@ class Terms:
         """Every valid datagram says where its sender is."""
         return self.dialect.policy.register is Register.LATEST
 
+    @property
+    def as_the_model(self) -> bool:
+        """Whoever registers, moves, leaves and is told does so as in conformance.model."""
+        policy, can = self.dialect.policy, self.dialect.can
+        by_name = policy.room_key is RoomKey.NAME and policy.member_key is MemberKey.TOKEN
+        leaves = self.guests_leave and self.words_leave and not policy.relay_leave and not policy.echo
+        return by_name and leaves and self.chat_moves and can.keepalive and can.notices and can.passwords
+
     def hears(self, data: bytes) -> bool:
         """Whether the bytes are a client's datagram."""
         try:
@@ -125,7 +136,7 @@ class Terms:
     @cached_property
     def longest_up(self) -> int:
         """Bytes of the longest datagram of a client."""
-        return len(self._chat(b"x")) - 1 + self.sendable(_MEMBER)
+        return len(self._chat(b"x" * self.sendable(_MEMBER)))
 
     def sendable(self, member: Membership) -> int:
         """Bytes of the longest message that the member can send."""
@@ -202,6 +213,26 @@ class Terms:
         limited = self.answer(want, Status.LIMIT_REACHED)
         others = (Status.ROOM_EXISTS, Status.ROOM_NOT_FOUND, Status.WRONG_PASSWORD, Status.MALFORMED)
         return limited.status is not None and all(self.answer(want, one).status != limited.status for one in others)
+
+    def malformed(self, want: Want) -> frozenset[int]:
+        """The statuses by which servers refuse what is malformed: some dialects have one for each part of a request."""
+        if self._malformed is None:
+            forge, found = self.forge, set[int]()
+            for data in (
+                forge.frame(b"r", payload(username="alicia"), operation=UNKNOWN),
+                forge.frame(b"r", payload(username="alicia"), state=UNKNOWN),
+                forge.frame(b"", payload(username="alicia")),
+                forge.frame(b"r", b""),
+                forge.frame(b"r", b"{"),
+            ):
+                client = self.dialect.client(_plain(want), _HERE, 0.0, strict=False)
+                server = self.dialect.server(_HERE, _LIMITS, 0.0)
+                events = server.receive_data(data, 0.0)
+                if not any(isinstance(event, Requested) for event in events):
+                    seen = client.receive_data(server.data_to_send(), 0.0)
+                    found |= {event.status for event in seen if isinstance(event, Refused)}
+            self._malformed = frozenset(found)
+        return self._malformed
 
     def takes(self, data: bytes) -> bool:
         """Whether these bytes begin with a whole request, and a well-formed one."""
