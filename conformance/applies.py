@@ -8,7 +8,7 @@ from typing import NamedTuple
 from conformance.clauses import PREFIX
 from conformance.terms import Terms
 from tcrp import Why
-from tcrp.policy import Bind, IdleScope, MemberKey, Register, RoomKey
+from tcrp.policy import IdleScope, MemberKey, Register, RoomKey
 
 
 class Otherwise(NamedTuple):
@@ -72,9 +72,9 @@ _OTHERWISE = (
     ),
     Otherwise("who speaks is said in each datagram, and believed", ("3.8d",), lambda terms: terms.names_in_datagrams),
     Otherwise(
-        "a token is taken from any address",
+        "whoever has a token may use it",
         ("3.8e", "4.2e"),
-        lambda terms: terms.dialect.policy.bind is Bind.NONE,
+        lambda terms: not terms.binds,
     ),
     Otherwise(
         "members are known by their addresses",

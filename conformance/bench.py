@@ -300,6 +300,18 @@ class Bench:
             return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
         return self.peer(membership, source)
 
+    def come_back(self, peer: Peer, want: Join, answer: Answer) -> None:
+        """Whoever was a member once is one again, on the same socket if the dialect lets one choose it."""
+        again = self.enter(want, answer)
+        if answer.bound is None and answer.given is None:
+            self.remove(again)
+            again.close()
+        else:
+            self.remove(again)
+            peer.socket.close()
+            peer.socket = again.socket
+        peer.membership = again.membership
+
     def peer(
         self, membership: Membership | None = None, source: str | None = None, port: int = 0, *, local: str = ""
     ) -> Peer:
@@ -463,6 +475,8 @@ class Bench:
     def leave(self, peer: Peer) -> None:
         """A member leaves."""
         peer.kept = False
+        if peer.sent_at is None and not self.terms.chat_moves:
+            self.register(peer)  # without which nothing of it is heard
         self.send(peer, self.leave_datagram(peer))
 
     # UDP: hearing
@@ -483,10 +497,10 @@ class Bench:
             unused = peer in self._hosted and peer not in self._peers
             if (peer.kept or unused) and now - (peer.sent_at or peer.made_at) > silence:
                 with self.recorder.noting(KEEP_ALIVE):
-                    self._keep(peer)
+                    self.be_active(peer)
 
-    def _keep(self, peer: Peer) -> None:
-        """Be active, unheard where that is possible."""
+    def be_active(self, peer: Peer) -> None:
+        """Say something that counts as activity, unheard where that is possible."""
         if self.dialect.can.keepalive:
             self.register(peer)
         elif self.dialect.policy.idle.seconds is not None:
@@ -535,6 +549,12 @@ class Bench:
         down = datagram.down
         said = down.body if down is not None and down.kind is DownKind.CHAT else datagram.data
         return message.strip(b" \r\n\0") in said
+
+    def names(self, datagram: Datagram, user: str) -> bool:
+        """Whether it is chat of this user."""
+        if datagram.data.startswith(user.encode() + b":"):
+            return True
+        return datagram.down is not None and datagram.down.kind is DownKind.CHAT and datagram.down.user == user
 
     def ends_with(self, datagram: Datagram, message: bytes) -> bool:
         """Whether the datagram's chat ends with these bytes, whatever may stand before them."""

@@ -105,7 +105,7 @@ class Forge:
 
     def padded(self, size: int) -> bytes:
         """A well-formed JSON payload of exactly `size` bytes in a frame of this dialect, if it can be so short."""
-        bare = payload(username=_USER)
+        bare = payload(username=_USER) if self.is_json else self._plain[HEADER_SIZE + len(_ROOM) :]
         return bare[:-1] + b" " * (size - len(self.in_its_names(bare))) + bare[-1:]
 
     @cached_property

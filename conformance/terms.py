@@ -27,7 +27,7 @@ from tcrp.conversation import Limits
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Event, Joined
 from tcrp.messages import Down, DownKind, Membership, UpKind, Why
-from tcrp.policy import Audience, MemberKey, Register, RoomKey
+from tcrp.policy import Audience, Bind, MemberKey, Register, RoomKey
 
 _HERE: Address = ("127.0.0.1", 50000)
 _LIMITS = Limits(payload=MAX_PAYLOAD_SIZE)
@@ -116,6 +116,12 @@ class Terms:
     def chat_moves(self) -> bool:
         """Every valid datagram says where its sender is."""
         return self.dialect.policy.register is Register.LATEST
+
+    @property
+    def binds(self) -> bool:
+        """A token is of no use to those who are elsewhere than its member."""
+        policy = self.dialect.policy
+        return policy.bind is not Bind.NONE and policy.register is not Register.MESSAGE
 
     @property
     def as_the_model(self) -> bool:

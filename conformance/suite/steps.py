@@ -79,6 +79,8 @@ def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> N
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:
     """Send from the new port until alice's words come there; UDP has no order, so once may be too early."""
     word, mark = nonce(), nonce()
+    if not bench.terms.chat_moves:
+        bench.register(alice)
     for number in range(5):
         if how == "empty":
             bench.register(bob)

@@ -11,7 +11,7 @@ from conformance.findings import Mismatch
 from conformance.marks import clause, create_of, hostile, must_be_refused, must_be_served, must_have_status, needs_chat
 from conformance.peers import Peer
 from conformance.suite.steps import refuse_join
-from tcrp import MAX_USER_SIZE, Create, Join, Membership, Status
+from tcrp import MAX_USER_SIZE, Create, Join, Status
 
 ESCAPED = '"\\/\0\t\n太é\U0001f600'
 CONTROLS = [*map(chr, range(0x20)), "\x7f"]
@@ -57,9 +57,12 @@ def test_the_user_name_is_what_the_json_says(bench: Bench) -> None:
     listener = bench.create(user="listener")
     room = listener.member.room
     payload = b'{"username":"d\\u006fra"}'
-    answer = bench.ask(Join(room, "dora"), data=bench.frame(room.encode(), payload, join=True))
+    want = Join(room, "dora")
+    answer = bench.ask(want, data=bench.frame(room.encode(), payload, join=True))
     must_be_served(bench, answer, f"a JOIN with the payload {payload.decode()}")
-    speaker = bench.peer(Membership(room, "dora", answer.token or b"", False))
+    if answer.token is None:
+        return
+    speaker = bench.enter(want, answer)
     bench.settle(listener, speaker)
     mark = nonce()
     bench.say(speaker, mark)
@@ -250,7 +253,9 @@ def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
         want = Join(room, user)
         answer = bench.ask(want, data=bench.frame(room.encode(), user.encode(), join=True))
         must_be_served(bench, answer, f"a JOIN with the raw user name {user!r}")
-        speaker = bench.peer(Membership(room, user, answer.token or b"", False))
+        if answer.token is None:
+            continue
+        speaker = bench.enter(want, answer)
         _carries_its_name(bench, listener, speaker)
 
 
@@ -260,7 +265,7 @@ def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
     mark = nonce()
     bench.say(speaker, mark)
     heard = bench.must_hear(listener, mark, f"a message of {speaker}")
-    if not heard.data.startswith(speaker.member.user.encode() + b":"):
+    if not bench.names(heard, speaker.member.user):
         raise Mismatch(f"a message of {speaker.member.user!r} to carry that name", repr(heard.data), data=heard.data)
 
 
@@ -322,7 +327,7 @@ def test_members_of_equal_names_are_members_each(bench: Bench) -> None:
             if listener is speaker:
                 continue
             heard = bench.must_hear(listener, mark, "a message of another member of its name")
-            if not heard.data.startswith(speaker.member.user.encode() + b":"):
+            if not bench.names(heard, speaker.member.user):
                 raise Mismatch("messages of each to carry its name", repr(heard.data), data=heard.data)
     bench.leave(members[1])
     bench.fence(members[0], *members[2:], after="one of the members of a name has left")

@@ -204,7 +204,7 @@ def test_a_token_is_bound_to_the_address_of_its_tcp_connection(bench: Bench) -> 
     declaring = forge.payload(username="bob", user_address=[here, 8080], **claims)  # as other dialects do
     answer = bench.ask(want, data=bench.frame(want.room.encode(), declaring, join=True), source=other)
     must_be_served(bench, answer, f"a JOIN from {other} that declares {here}")
-    bob = bench.peer(Membership(want.room, "bob", answer.token or b"", False), other)
+    bob = bench.enter(want, answer, other)
     thief = bench.peer(bob.member)  # at the address that everybody else has
     for when in ("before its first datagram", "after it"):
         mark = nonce()

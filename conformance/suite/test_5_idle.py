@@ -95,7 +95,9 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     starter = bench.join(room, "starter", password)
     began = time.monotonic()
     for peer in (guest, orphan_host, early, talker, lone):
-        bench.register(peer)
+        if peer.sent_at is None and not bench.terms.chat_moves:
+            bench.register(peer)
+        bench.be_active(peer)
         peer.kept = False
     guest_last, orphan_last, lone_last = (peer.sent_at or began for peer in (guest, orphan_host, lone))
     talker.kept, host.kept, quiet.kept, orphan.kept = False, True, True, True
@@ -145,7 +147,7 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     answer = bench.ask(Join(room, "guest", password))
     seen.back_with_password = "" if answer.token is not None else str(answer)
     if answer.token is not None:
-        guest.membership = Membership(room, "guest", answer.token, False)
+        bench.come_back(guest, Join(room, "guest", password), answer)
         bench.settle(host, guest)
 
 

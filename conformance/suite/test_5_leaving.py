@@ -7,7 +7,7 @@ from conformance.findings import Mismatch, shown, unsupported
 from conformance.marks import clause, last, must_be_served, must_have_status, needs_chat
 from conformance.peers import Answer, Peer
 from conformance.suite.steps import arrive, ask_until
-from tcrp import Create, Join, LocalProtocolError, Membership, Status
+from tcrp import Create, Join, LocalProtocolError, Status
 
 pytestmark = needs_chat
 
@@ -229,7 +229,7 @@ def _rejoined(bench: Bench, *peers: Peer) -> None:
         answer = bench.ask(want)
         if answer.token is None:
             raise Mismatch("a JOIN to be served after a room was closed", str(answer))
-        peer.membership = Membership(want.room, want.user, answer.token, False)
+        bench.come_back(peer, want, answer)
     bench.settle(host, *peers)
     bench.fence(host, *peers)
 
