@@ -62,7 +62,7 @@ def _parser() -> Parser:
     run.add_argument("clauses", nargs="*", metavar="CLAUSE", help="clauses (4.3a), groups (4.3) or sections (4)")
     run.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
     run.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
-    run.add_argument("--dialect", metavar="NAME", help="the dialect it speaks (default: tcrp)")
+    run.add_argument("--dialect", metavar="NAME|FILE", help="the dialect it speaks (default: tcrp)")
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
     run.add_argument("--skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     run.add_argument(

@@ -28,6 +28,8 @@ from tcrp import (
 )
 
 RECEIVE_SIZE = 65536
+NO_STATUS = -1
+"""Of a refusal that has none (tcrp.events.Refused)."""
 UNREAD_POLL = 0.0005
 """Seconds between two looks at whether the server has read what was sent."""
 
@@ -74,7 +76,9 @@ class Answer:
         return self.status == wanted.status and self.token is None
 
     def __str__(self) -> str:
-        if self.status is None:
+        if self.status == NO_STATUS:
+            what = "a refusal without a status"
+        elif self.status is None:
             what = f"{len(self.data)} bytes that are no reply: {self.data[:40]!r}" if self.data else "no answer"
             if self.problems:
                 what = f"{what} ({self.problems[0]})"

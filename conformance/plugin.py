@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--tcrp-target", metavar="HOST[:TCP[:UDP]]", help="the server to test; a missing port is the dialect's default")
     add("--tcrp-exec", metavar="CMD", help="start the server to test; {tcp} and {udp} become free ports")
-    add("--tcrp-dialect", metavar="NAME", help="the dialect it speaks (default: tcrp)")
+    add("--tcrp-dialect", metavar="NAME|FILE", help="the dialect it speaks (default: tcrp)")
     add("--tcrp-clause", metavar="CLAUSE", action="append", default=[], help="only this clause, group or section")
     add("--tcrp-skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     add("--tcrp-examples", metavar="N", type=int, help="examples a property (default: 3)")

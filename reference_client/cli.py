@@ -20,7 +20,7 @@ from tcrp import __version__, dialects
 from tcrp.constants import MAX_USER_SIZE
 from tcrp.dialects import Dialect
 from tcrp.endpoint import Endpoint, parse_endpoint
-from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.errors import LocalProtocolError, MissingExtra, RemoteProtocolError
 from tcrp.messages import Create, DownKind, Join
 
 LEAVE: Final = b"exit"
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
             return asyncio.run(_until_signalled(_list(options, dialect, server)))
         want = _want(options, dialect)  # asks for the password, so no loop runs yet that would hold back ^C
         return asyncio.run(_until_signalled(_chat(options, dialect, server, want)))
-    except (UsageError, LocalProtocolError) as error:
+    except (UsageError, LocalProtocolError, MissingExtra) as error:
         return _fail(Exit.USAGE, error)
     except Refused as error:
         return _fail(Exit.REFUSED, f"refused: {error}")
@@ -95,7 +95,10 @@ def _parser() -> _Parser:
         "--server", default="127.0.0.1", metavar="HOST[:TCP[:UDP]]",
         help="default: 127.0.0.1 and the dialect's ports; IPv6 in brackets, - for no TCP",
     )  # fmt: skip
-    parser.add_argument("--dialect", default=dialects.DEFAULT, metavar="NAME", help=", ".join(dialects.names()))
+    parser.add_argument(
+        "--dialect", default=dialects.DEFAULT, metavar="NAME|FILE",
+        help=f"{', '.join(dialects.names())}, or a .toml file that says another (%(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--timeout", type=_seconds, default=TIMEOUT, metavar="S", help="wait for the server (%(default)s)"
     )

@@ -24,6 +24,7 @@ BURST: Final = 32
 """Messages that may follow one another at once."""
 RATE: Final = 1000.0
 """Messages a second after that."""
+PORT_ATTEMPTS: Final = 8
 
 
 class ChatClient:
@@ -88,6 +89,10 @@ class ChatClient:
         chat = cls(dialect, Membership(want.room, want.user, b"", isinstance(want, Create)), datagrams)
         try:
             if tcp is None or conversation is None:
+                if want.password is not None:
+                    raise LocalProtocolError(
+                        f"dialect {dialect.name} has no passwords", clause="TCRP-3.2a", field="password"
+                    )
                 chat._write(UpKind.CHAT, b"-")  # nothing else tells that a name cannot be said
                 await chat._register()
             else:
@@ -265,7 +270,10 @@ async def _reach(
             f"dialect {dialect.name} needs a TCP port, and {server} has none", clause="TCRP-1.1", field="TCP port"
         )
     failures = []
-    for host in await resolve(server.host):
+    hosts = await resolve(server.host)
+    if dialect.can.one_port:  # a port that is free for UDP may be taken for TCP: try others
+        hosts = [host for host in hosts for _ in range(PORT_ATTEMPTS)]
+    for host in hosts:
         with contextlib.ExitStack() as on_failure:
             where = f"udp {format_address(host, server.udp)}"
             try:
@@ -276,13 +284,13 @@ async def _reach(
                     where = f"tcp {format_address(host, server.tcp)}"
                     # what cannot be said is refused here, before there is a connection to waste
                     conversation = dialect.client(want, datagrams.local, asyncio.get_running_loop().time())
-                    tcp = await open_tcp(host, server.tcp)
+                    tcp = await open_tcp(host, server.tcp, datagrams.local if dialect.can.one_port else None)
             except OSError as error:
                 failures.append(f"{where}: {reason(error)}")
                 continue
             on_failure.pop_all()
             return datagrams, conversation, tcp
-    raise Unreachable("; ".join(failures))
+    raise Unreachable("; ".join(dict.fromkeys(failures)))
 
 
 def _raise_for(event: Event, server: Endpoint) -> None:

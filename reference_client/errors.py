@@ -33,7 +33,7 @@ SENTENCES: Final = {
 class Refused(Exception):
     """The server said no.
 
-    `status`: a `Status` where the answer has that meaning, or another integer as it came.
+    `status`: a `Status` where the answer has that meaning, or another integer as it came; below 0: it has none.
     `text`: what the server said in words, as it came; "" if nothing.
     """
 
@@ -44,7 +44,8 @@ class Refused(Exception):
 
     def __str__(self) -> str:
         known = SENTENCES.get(self.status) if isinstance(self.status, Status) else None
-        sentence = known or f"the server refused with status {self.status}"
+        unknown = f"the server refused with status {self.status}" if self.status >= 0 else "the server refused"
+        sentence = known or unknown
         return f"{sentence} (it says: {visible(self.text)})" if self.text else sentence
 
 

@@ -27,11 +27,14 @@ async def resolve(host: str) -> list[str]:
     return list(dict.fromkeys(_with_scope(info[4]) for info in found))
 
 
-async def open_tcp(host: str, port: int) -> socket.socket:
-    """A TCP connection to a numeric address, which does not block. Raises OSError."""
+async def open_tcp(host: str, port: int, local: Address | None = None) -> socket.socket:
+    """A TCP connection to a numeric address, which does not block, from `local` if given. Raises OSError."""
     tcp = socket.socket(_family(host), socket.SOCK_STREAM)
     try:
         tcp.setblocking(False)
+        if local is not None:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever had the port before may linger
+            tcp.bind(local)
         await asyncio.get_running_loop().sock_connect(tcp, _sockaddr(host, port))
     except BaseException:
         tcp.close()

@@ -16,6 +16,7 @@ from reference_server.server import Server
 from reference_server.sockets import BindError, UnknownHost, show
 from tcrp import __version__, dialects
 from tcrp.dialects import Dialect, UnknownDialect
+from tcrp.errors import MissingExtra
 
 EXIT_OK: Final = 0
 EXIT_BIND: Final = 1
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _allow_files(options.max_connections)
     try:
         asyncio.run(_serve(options))
-    except UnknownHost as error:
+    except (UnknownHost, MissingExtra) as error:
         return _fail(EXIT_USAGE, error)
     except BindError as error:
         return _fail(EXIT_BIND, error)
@@ -112,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="to listen on; 0.0.0.0 and :: are all of the machine's (%(default)s)")
     add("--tcp-port", type=_port, metavar="PORT", help="for requests, 0: a free one (the dialect's, 9001)")
     add("--udp-port", type=_port, metavar="PORT", help="for chat, 0: a free one (the dialect's, 9002)")
-    add("--dialect", type=_dialect, default=dialects.DEFAULT, metavar="NAME", help=", ".join(dialects.names()))
+    add("--dialect", type=_dialect, default=dialects.DEFAULT, metavar="NAME|FILE",
+        help=f"{', '.join(dialects.names())}, or a .toml file that says another (%(default)s)")  # fmt: skip
     add("--idle-timeout", type=_seconds, metavar="SECONDS", help="of silence end a membership (the dialect's, 60)")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="to stderr (%(default)s)")
     add("--payload-limit", type=_number(*PAYLOAD_RANGE), default=default.payload, metavar="BYTES",

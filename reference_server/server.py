@@ -1,7 +1,9 @@
 """`Server`: both halves together, to embed."""
 
 import asyncio
+import secrets
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -16,16 +18,18 @@ from tcrp import dialects
 from tcrp.conversation import Limits
 from tcrp.dialects import Dialect
 from tcrp.messages import Address
+from tcrp.policy import TokenForm
 
+_PARTS = 254
 _SILENCE = 60.0  # seconds for a connection that says nothing, where nobody ever idles
-_CLIENT_PORT = 8080  # where clients listen whom the server gives an address
 
 
 class Server:
     """A chat server in one dialect, running between `async with`'s two ends, or `start` and `stop`.
 
     A port of None is the dialect's, 0 a free one. `idle_seconds` is used instead of the dialect's. `stop` tells every
-    member first (TCRP-5.7). `start` raises UnknownHost or BindError with a message of one line.
+    member first (TCRP-5.7). `start` raises UnknownHost or BindError with a message of one line, and so does `Server`
+    itself MissingExtra, where the dialect needs a package that is not installed.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Server:
         self._udp_port = ports.udp if udp_port is None else udp_port
         self._idle_seconds = self._dialect.policy.idle.seconds if idle_seconds is None else idle_seconds
         self._limits = limits
+        self._passwords = self._dialect.passwords
         self._tcp_address: Address | None = None
         self._udp_address: Address | None = None
         self._listener: asyncio.Server | None = None
@@ -64,12 +69,13 @@ class Server:
     async def start(self) -> None:
         """Open both sockets and serve."""
         tcp, udp = open_sockets(self._host, self._tcp_port, self._udp_port)
+        policy = self._dialect.policy
         relay = Relay(
             self._dialect,
-            mint=_mint,
+            mint=lambda: _mint(policy.token),
             limits=RoomLimits(self._limits.rooms, self._limits.members),
             idle_seconds=self._idle_seconds,
-            addresses=_loopback_addresses(),
+            addresses=() if policy.client_port is None else _loopback_addresses(policy.client_port),
         )
         self._udp_address = udp.getsockname()
         self._chat = Chat(udp, relay)
@@ -78,8 +84,8 @@ class Server:
             self._dialect,
             relay,
             self._chat.perform,
-            PasswordWork(self._dialect.passwords),
-            Limits(self._limits.payload, self._limits.handshake, silence),
+            PasswordWork(self._passwords),
+            Limits(self._limits.payload, self._limits.handshake, max(silence, policy.typing)),
             self._limits.connections,
             set(),
         )
@@ -110,12 +116,25 @@ class Server:
         await self.stop()
 
 
-def _mint() -> bytes:
-    return str(uuid.uuid4()).encode()  # 122 random bits (TCRP-3.8b), and 36 characters, which some dialects count on
+def _mint(form: TokenForm) -> bytes:
+    """A token that nobody can guess (TCRP-3.8b)."""
+    match form:
+        case TokenForm.UUID:
+            return str(uuid.uuid4()).encode()
+        case TokenForm.HEX:
+            return secrets.token_hex(32).encode()
+        case TokenForm.BASE64:
+            return urlsafe_b64encode(secrets.token_bytes(128))
 
 
-def _loopback_addresses() -> Iterator[Address]:
-    """What is given out in dialects where the server gives addresses out: all but 127.0.0.x, which others use."""
-    for third in range(1, 255):
-        for fourth in range(1, 255):
-            yield f"127.0.{third}.{fourth}", _CLIENT_PORT
+def _loopback_addresses(port: int) -> Iterator[Address]:
+    """What is given out in dialects where the server gives addresses out: 127.x.x.x, no part 0 or 255, each once.
+
+    Each server begins elsewhere, since two on one machine must not give out the same.
+    """
+    count = _PARTS**3
+    start = secrets.randbelow(count)
+    for number in range(start, start + count):
+        rest, fourth = divmod(number % count, _PARTS)
+        second, third = divmod(rest, _PARTS)
+        yield f"127.{second + 1}.{third + 1}.{fourth + 1}", port

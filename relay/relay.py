@@ -94,7 +94,7 @@ class Relay:
             return Status.ROOM_NOT_FOUND
         if room.full:
             return Status.LIMIT_REACHED
-        if room.password is not None and not want.password:
+        if room.password is not None and want.password is None:
             return Status.WRONG_PASSWORD
         return Admission(room, want.user, ip, creates=False, address=udp)
 
@@ -212,9 +212,9 @@ class Relay:
             self._idle.touch(member, now)
 
         if kind is UpKind.CHAT:
-            decisions = self._relay(member, up.body)
+            decisions = self._relay(member, up.body, data)
         elif kind is UpKind.LEAVE:
-            decisions = self._leave(member, up.body)
+            decisions = self._leave(member, up.body, data)
         else:
             decisions = ()
         return [*entered, *decisions] if entered else decisions
@@ -260,9 +260,10 @@ class Relay:
             room.active = now
         return False
 
-    def _relay(self, member: Member, body: bytes) -> Sequence[Decision]:
+    def _relay(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         try:
-            payload = self._dialect.write_down(Down(DownKind.CHAT, member.user, body))
+            said = Down(DownKind.CHAT, member.user, body, None, member.room.name, datagram)
+            payload = self._dialect.write_down(said)
         except LocalProtocolError as error:  # it would not fit (TCRP-4.7a)
             return (Dropped(str(error)), *self._notices.about_member(Why.TOO_LONG, member))
         if payload is None:
@@ -271,12 +272,12 @@ class Relay:
 
     # ------------------------------------------------------------------------------------------------ leaving
 
-    def _leave(self, member: Member, body: bytes) -> Sequence[Decision]:
+    def _leave(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         if not self._policy.relay_leave:
             return self._remove(member, Why.LEFT)
         said = [
             decision._replace(audience=list(decision.audience)) if isinstance(decision, Relayed) else decision
-            for decision in self._relay(member, body)
+            for decision in self._relay(member, body, datagram)
         ]
         return [*said, *self._remove(member, Why.LEFT)]
 

@@ -27,7 +27,7 @@ from tcrp.constants import (
 )
 from tcrp.conversation import Conversation, FrameReader, Limits
 from tcrp.dialects import Dialect
-from tcrp.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from tcrp.errors import LocalProtocolError, MissingExtra, ProtocolError, RemoteProtocolError
 from tcrp.events import (
     Accepted,
     Bound,
@@ -64,7 +64,7 @@ from tcrp.messages import (
     Want,
     Why,
 )
-from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey
+from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey, TokenForm
 from tcrp.request import decode_request, encode_raw_request, encode_request
 from tcrp.wire import (
     check_payload_size,
@@ -129,6 +129,7 @@ __all__ = [
     "Malformed",
     "MemberKey",
     "Membership",
+    "MissingExtra",
     "Operation",
     "Policy",
     "ProtocolError",
@@ -143,6 +144,7 @@ __all__ = [
     "State",
     "Status",
     "TimedOut",
+    "TokenForm",
     "Up",
     "UpKind",
     "Want",

@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         help="what the bytes are: TCP frames one after another, a client's datagram, a server's datagram",
     )  # fmt: skip
     decode_parser.add_argument(
-        "--dialect", metavar="NAME", default=dialects.DEFAULT, help=f"one of {', '.join(dialects.names())}"
+        "--dialect",
+        metavar="NAME|FILE",
+        default=dialects.DEFAULT,
+        help=f"one of {', '.join(dialects.names())}, or a .toml file that says another",
     )
     decode_parser.add_argument("--binary", action="store_true", help="the input is the bytes themselves, not hex")
     return parser

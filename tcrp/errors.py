@@ -37,6 +37,10 @@ class LocalProtocolError(ProtocolError):
     """The caller asked for something that cannot be said on the wire. Nothing was sent."""
 
 
+class MissingExtra(ImportError):
+    """A dialect needs a package that is not installed; the message is one line that says how to install it."""
+
+
 class RemoteProtocolError(ProtocolError):
     """The peer's bytes break the protocol.
 

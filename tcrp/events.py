@@ -28,7 +28,7 @@ class Accepted(NamedTuple):
 
 class Refused(NamedTuple):
     """Client: the server said no. `status` is a `Status` where the dialect's answer has that meaning, or another
-    integer as it came; `text` is what the server said in words, if anything.
+    integer as it came, or -1 where it has none; `text` is what the server said in words, if anything.
     """
 
     status: int

@@ -59,6 +59,14 @@ class IdleScope(Enum):
     ROOM = "the room's, looked at when its host sends: that datagram then closes the room"
 
 
+class TokenForm(Enum):
+    """What a new token looks like."""
+
+    UUID = "36 characters: a random UUID, 122 random bits"
+    HEX = "64 hexadecimal digits, 256 random bits"
+    BASE64 = "172 characters of base64url, 1024 random bits"
+
+
 @dataclass(frozen=True, slots=True)
 class Idle:
     """When silence ends a membership. `seconds` None: never. `counts`: the datagrams that are activity."""
@@ -98,3 +106,8 @@ class Policy:
     idle: Idle = Idle()
     max_failures: int | None = 3
     """Delivery failures in a row after which a member is removed as if idle (TCRP-5.6)."""
+    token: TokenForm = TokenForm.UUID
+    client_port: int | None = None
+    """Where clients listen on the address that they are given; of Register.ASSIGNED only."""
+    typing: float = 0.0
+    """Seconds that a silent TCP connection has at least, where clients connect while a person still types."""

@@ -28,7 +28,7 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    "tcrp": Rule(frozenset({"construct"}), IMPURE | {"os"}),
+    "tcrp": Rule(frozenset({"construct", "bcrypt"}), IMPURE | {"os"}),
     "relay": Rule(frozenset({"tcrp"}), IMPURE),
     "reference_server": Rule(frozenset({"tcrp", "relay"})),
     "reference_client": Rule(frozenset({"tcrp", "prompt_toolkit", "rich", "textual"})),

@@ -112,6 +112,8 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
         if 0.7 * idle < passed < 0.9 * idle and early.sent_at and early.sent_at - began < 0.5 * idle:
             seen.late_tried = True
             bench.say(early, late_mark)
+            if not bench.terms.chat_moves:
+                bench.register(starter)
             bench.say(starter, start_mark)
         if passed > 0.8 * idle * (len(joined) + 1):  # neither this nor what is dropped puts off anybody's time
             joined.append(bench.join(room, f"newcomer-{len(joined)}", password))
@@ -119,6 +121,8 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
             if bench.target.endpoint.host.startswith(("127.", "::1")):  # elsewhere it may not get through
                 bench.send(stranger, bench.chat_datagram(guest, b"x") + b"x" * bench.terms.longest_up)
         if passed > 1.5 * idle and joined and joined[0].sent_at is None:
+            if not bench.terms.chat_moves:
+                bench.register(joined[0])
             bench.say(joined[0], new_mark)
             seen.newcomer_tried = time.monotonic() - joined[0].made_at < 0.9 * idle
         bench.pump(min(0.05, idle / 10))

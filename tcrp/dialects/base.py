@@ -29,6 +29,8 @@ class Can(NamedTuple):
     """A notice can be told from chat."""
     frames: bool = True
     """Requests and replies are frames with the 32-byte header of section 2."""
+    one_port: bool = False
+    """A client's datagrams go where its TCP connection comes from, so both have one port number."""
 
 
 class Passwords(Protocol):
@@ -58,14 +60,15 @@ class Dialect(Protocol):
 
     @property
     def passwords(self) -> Passwords | None:
-        """None: the server keeps them as it likes."""
+        """None: the server keeps them as it likes. Raises MissingExtra where they need what is not installed."""
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         """A client's conversation. `udp`: the client's bound UDP address, for dialects that tell it to the server.
 
         Not strict: what is wrong in a reply and yet readable is told by `Malformed`, and the conversation goes on.
 
-        Raises LocalProtocolError for a want that this dialect cannot say.
+        Raises LocalProtocolError for a want that this dialect cannot say, MissingExtra where saying it needs what is
+        not installed.
         """
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:

@@ -5,18 +5,21 @@ UDP up: `kind room token user body`. UDP down: `user body`. A `-` is absent.
 """
 
 import asyncio
+import re
 import socket
 from dataclasses import dataclass, field
+from itertools import islice
 
 import pytest
 
 from reference_server import Server
+from reference_server.server import _loopback_addresses, _mint
 from tcrp.constants import Status
 from tcrp.dialects import Can, Ports
 from tcrp.errors import RemoteProtocolError
 from tcrp.events import Bound, Ended, Malformed, Requested, TimedOut
 from tcrp.messages import Ack, Complete, Create, DownKind, Join, List, Rooms, Up, UpKind
-from tcrp.policy import Bind, Idle, MemberKey, Policy, Register, RoomKey
+from tcrp.policy import Bind, Idle, MemberKey, Policy, Register, RoomKey, TokenForm
 
 
 class LinesConversation:
@@ -247,14 +250,56 @@ def test_addresses_are_given_out_in_the_answer():
         client = await Client.connect(server)
         token, first = await client.enter("create r a -\n")
         same, second = await client.enter(f"join {token} b -\n")
-        assert (same, first, second) == (token, "127.0.1.1", "127.0.1.2")
+        assert same == token
+        assert len({first, second}) == 2
+        for address in (first, second):
+            parts = address.split(".")
+            assert (parts[0], len(parts)) == ("127", 4)
+            assert all(1 <= int(part) <= 254 for part in parts[1:])
         assert len(token) == 36
         await client.close()
 
     policy = Policy(
-        room_key=RoomKey.TOKEN, member_key=MemberKey.ADDRESS, bind=Bind.ADDRESS, register=Register.ASSIGNED, echo=True
-    )
+        room_key=RoomKey.TOKEN, member_key=MemberKey.ADDRESS, bind=Bind.ADDRESS, register=Register.ASSIGNED, echo=True,
+        client_port=8080,
+    )  # fmt: skip
     run(Lines(policy), scenario)
+
+
+def test_two_servers_do_not_give_out_the_same_addresses():
+    first, second = (list(islice(_loopback_addresses(8080), 1000)) for _ in range(2))
+    assert len(set(first)) == 1000
+    assert {port for _, port in first} == {8080}
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        (TokenForm.UUID, rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+        (TokenForm.HEX, rb"[0-9a-f]{64}"),
+        (TokenForm.BASE64, rb"[A-Za-z0-9_-]{171}="),
+    ],
+)
+def test_tokens_look_as_the_dialect_says_and_differ(form, pattern):
+    """TCRP-3.8a"""
+    tokens = {_mint(form) for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(re.fullmatch(pattern, token) for token in tokens)
+
+
+def test_a_silent_connection_has_the_time_that_a_person_needs_to_type():
+    async def scenario(server):
+        typing = await Client.connect(server)
+        host = await Client.connect(server)
+        await host.enter("create r a -\n")
+        while await host.ask("list\n") != ["rooms"]:
+            pass  # until the idle time is over, for whoever came earlier too
+        assert await typing.ask("list\n") == ["rooms"]
+        await typing.close()
+        await host.close()
+
+    run(Lines(Policy(typing=60.0)), scenario, idle_seconds=0.2)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::"])

@@ -11,6 +11,8 @@ from relay import Admission, Admitted, Decision, Notice, Relay, Relayed
 from tcrp import dialects
 from tcrp.constants import Status
 from tcrp.dialects import Can, Dialect, Ports
+from tcrp.dialects.file import loads
+from tcrp.dialects.framed import Framed
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Create, Down, DownKind, Join, Up, UpKind
 from tcrp.policy import Policy
@@ -111,6 +113,12 @@ def rig() -> Rig:
 
 
 @pytest.fixture
+def speaking() -> Callable[..., Rig]:
+    """`speaking("stage1", ...)`: the dialect of this name, with these options of the relay."""
+    return lambda name, **options: Rig(dialects.get(name), **options)
+
+
+@pytest.fixture
 def plain() -> Callable[..., Rig]:
     """`plain(bind=Bind.NONE, ...)`: the readable dialect with this policy; `relay=` and `dialect=` take options."""
 
@@ -129,6 +137,12 @@ def canonical() -> Callable[..., Rig]:
         return Rig(replace(dialect, policy=Policy(**(policy or {}))), **options)  # type: ignore[type-var]
 
     return make
+
+
+@pytest.fixture
+def said() -> Callable[[str], Rig]:
+    """The dialect that the text of a dialect file says."""
+    return lambda text: Rig(Framed(loads(text, "said.toml")))
 
 
 @pytest.fixture

@@ -324,3 +324,41 @@ def test_failures_that_do_not_matter_remove_nobody(plain):
     for _ in range(100):
         assert rig.do(rig.relay.delivery_failed(B)) == []
     assert rig.facts == []
+
+
+# ------------------------------------------------------------------------------------------ dialects of files
+
+
+def test_a_dialect_that_mirrors_sends_on_the_datagram_as_it_came(said):
+    rig = said('[down]\nform = "mirrored"\n[chat]\nleave = "bye"\nleave-relayed = true')
+    rig.create("r", "a")
+    rig.join("r", "b")
+    rig.receive(b"\x01\x02rt1", A)
+    rig.receive(b"\x01\x02rt2", B)
+    assert rig.receive(b"\x01\x02rt1hello", A) == [(b"\x01\x02rt1hello", B)]
+    assert rig.receive(b"\x01\x02rt2bye", B) == [(b"\x01\x02rt2bye", A)]
+
+
+def test_a_dialect_may_say_the_room_beside_the_message(said):
+    rig = said('[down]\ntemplate = "[{room}] {user}: {message}"')
+    rig.create("r", "a")
+    rig.join("r", "b")
+    rig.receive(b"\x01\x02rt2", B)
+    assert rig.receive(b"\x01\x02rt1hello", A) == [(b"[r] a: hello", B)]
+
+
+def test_members_known_by_room_and_address_need_no_token(said):
+    rig = said("""
+        [address]
+        learnt = "handshake"
+        source = "address"
+        [up]
+        layout = ["room-size", "room", "user-size", "user", "message"]
+    """)
+    for want, where in ((Create("r", "a"), A), (Join("r", "b"), B)):
+        admission = rig.begin(want)
+        rig.admit(admission)
+        rig.do(rig.relay.bind(admission, where, 0.0))
+    assert rig.receive(b"\x01r\x02alhello", A) == [(b"al: hello", B)]
+    assert rig.receive(b"\x01r\x02alhello", C) == []
+    assert rig.receive(b"\x01s\x02alhello", A) == []

@@ -1,0 +1,135 @@
+"""Fixed width: as `fixed_fields`, but for datagrams, whose fields are all of fixed size.
+
+TCP   a header of fixed fields, padded with spaces; see fixed_control
+UDP   up      token 32 | user 255 | message 3809      4096 bytes, text filled up with NUL; `exit` leaves
+      down    user 255 | message 3839                 4094 bytes; to the sender too
+
+The token in a datagram is the 36 characters of the host token without its hyphens. A silent member is removed,
+without a word; with the host the room goes.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from construct import Adapter, Bytes, Construct, Struct
+
+from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
+from tcrp.dialects.fixed_control import check_user, text_bytes
+from tcrp.dialects.fixed_fields import POLICY as FIXED_FIELDS_POLICY
+from tcrp.dialects.fixed_fields import FixedFields, message_of, read_kind, said_down
+from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind
+from tcrp.policy import Idle, Policy
+from tcrp.wire import _build, _parse
+
+SHORT_TOKEN_SIZE = 32
+USER_FIELD_SIZE = 255
+UP_MESSAGE_SIZE = 3809
+DOWN_MESSAGE_SIZE = 3839
+
+_UUID = re.compile(rb"(.{8})-(.{4})-(.{4})-(.{4})-(.{12})", re.DOTALL)
+
+
+class Filled(Adapter):  # type: ignore[misc]  # construct is untyped
+    """Bytes in a field of fixed size, filled up with NUL, which is taken off again on reading."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Bytes(size))
+        self.size = size
+
+    def _decode(self, obj: bytes, context: Any, path: str) -> bytes:
+        return obj.rstrip(b"\0")
+
+    def _encode(self, obj: bytes, context: Any, path: str) -> bytes:
+        return obj.ljust(self.size, b"\0")
+
+
+up_layout = Struct(
+    "token" / Bytes(SHORT_TOKEN_SIZE) * "host token, without hyphens",
+    "user" / Filled(USER_FIELD_SIZE) * "user name",
+    "message" / Filled(UP_MESSAGE_SIZE) * "message",
+)
+
+down_layout = Struct(
+    "user" / Filled(USER_FIELD_SIZE) * "user name",
+    "message" / Filled(DOWN_MESSAGE_SIZE) * "message",
+)
+
+POLICY = replace(FIXED_FIELDS_POLICY, idle=Idle(60.0, frozenset({UpKind.CHAT})))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedWidth(FixedFields):
+    """The dialect; see `Dialect` for what the methods promise."""
+
+    name: str = "fixed-width"
+    policy: Policy = POLICY
+
+    def read_up(self, data: bytes, source: Address) -> Up:
+        fields = _read(up_layout, data, MAX_UP_SIZE)
+        return Up(read_kind(fields.message), None, _hyphenated(fields.token), fields.user.decode(), fields.message)
+
+    def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
+        if kind is UpKind.REGISTER:
+            return None  # an empty message would be relayed
+        message = message_of(kind, body)
+        check_user(member.user)
+        if not _UUID.fullmatch(member.token):
+            raise LocalProtocolError(
+                "the token is not 36 characters with four hyphens", clause="TCRP-3.8c", field="token", limit=36
+            )
+        short = member.token.replace(b"-", b"")
+        return _write(up_layout, member.user, message, UP_MESSAGE_SIZE, token=short)
+
+    def read_down(self, data: bytes, member: Membership) -> Down:
+        try:
+            fields = _read(down_layout, data, MAX_DOWN_SIZE)
+        except RemoteProtocolError:
+            return Down(DownKind.UNKNOWN, None, data)
+        return Down(DownKind.CHAT, fields.user.decode(), fields.message)
+
+    def write_down(self, down: Down) -> bytes | None:
+        message = said_down(down)
+        return None if message is None else _write(down_layout, down.user or "", message, DOWN_MESSAGE_SIZE)
+
+
+def _hyphenated(short: bytes) -> bytes:
+    """The host token of 36 characters that these 32 stand for."""
+    return b"-".join((short[:8], short[8:12], short[12:16], short[16:20], short[20:]))
+
+
+def _read(layout: Construct, data: bytes, size: int) -> Any:
+    """The layout's fields, whose texts are UTF-8."""
+    if len(data) != size:
+        raise RemoteProtocolError(
+            f"the datagram has {len(data)} bytes: exactly {size}",
+            clause="TCRP-4.2a", field="datagram", offset=min(len(data), size), value=len(data), limit=size,
+        )  # fmt: skip
+    fields = _parse(layout, data, "TCRP-4.2b")
+    try:
+        fields.user.decode()
+        fields.message.decode()
+    except UnicodeDecodeError as error:
+        raise RemoteProtocolError(
+            f"the datagram is not UTF-8: {error.reason}", clause="TCRP-4.2b", field="datagram", offset=0, limit="UTF-8"
+        ) from None
+    return fields
+
+
+def _write(layout: Construct, user: str, message: bytes, space: int, **fields: bytes) -> bytes:
+    name = text_bytes(user, "user name")
+    for field, value, limit in (("user name", name, USER_FIELD_SIZE), ("message", message, space)):
+        if len(value) > limit:
+            raise LocalProtocolError(
+                f"the {field} has {len(value)} bytes: at most {limit} fit",
+                clause="TCRP-4.1", field=field, value=len(value), limit=limit,
+            )  # fmt: skip
+        if value.endswith(b"\0"):
+            raise LocalProtocolError(
+                f"the {field} ends with NUL, which only fills up",
+                clause="TCRP-4.1",
+                field=field,
+                limit="no NUL at its end",
+            )
+    return _build(layout, {**fields, "user": name, "message": message}, "TCRP-4.1")

@@ -1,0 +1,190 @@
+"""How a datagram lies, as a construct made of answers: elements with sizes, a template, or a JSON object.
+
+All three read bytes to fields by name, each as bytes (`type`: a byte, or what JSON holds), and write them back.
+"""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, Protocol, TypeAlias
+
+from construct import (
+    Bytes,
+    Const,
+    ConstError,
+    Construct,
+    ConstructError,
+    GreedyBytes,
+    Int8ub,
+    Rebuild,
+    Struct,
+    len_,
+    this,
+)
+
+from tcrp.dialects.framed_text import pieces, read_object, write_json
+from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.wire import Until
+
+Type: TypeAlias = int | str | None
+Fields: TypeAlias = dict[str, Any]
+
+NAMES: Mapping[str, str] = {"room": "room name", "token": "token", "user": "user name", "message": "message"}
+
+
+class Layout(Protocol):
+    """One kind of datagram."""
+
+    def read(self, data: bytes) -> Fields:
+        """Its fields. Raises RemoteProtocolError."""
+
+    def write(self, fields: Fields) -> bytes:
+        """The datagram. Fields that it does not have are left out. Raises LocalProtocolError for what does not fit."""
+
+
+class BinaryLayout:
+    """Elements one after another, sizes being 1 byte. A token without a size has `token_size` bytes."""
+
+    def __init__(self, elements: tuple[str, ...], token_size: int) -> None:
+        self._sized = [name.removesuffix("-size") for name in elements if name.endswith("-size")]
+        self._layout = Struct(*(self._element(name, elements, token_size) for name in elements))
+        self._names = [name for name in elements if not name.endswith("-size")]
+
+    def _element(self, name: str, elements: tuple[str, ...], token_size: int) -> Construct:
+        if name == "type":
+            return "type" / Int8ub * "type"
+        if name.endswith("-size"):
+            sized = name.removesuffix("-size")
+            return f"{sized}_size" / Rebuild(Int8ub, len_(this[sized])) * f"size of the {NAMES[sized]}"
+        if name in self._sized:
+            return name / Bytes(this[f"{name}_size"]) * NAMES[name]
+        if name == "token" and name != elements[-1]:
+            return name / Bytes(token_size) * NAMES[name]
+        return name / GreedyBytes * NAMES[name]
+
+    def read(self, data: bytes) -> Fields:
+        stream = BytesIO(data)
+        fields = _parse(self._layout, stream, len(data))
+        if rest := stream.read():
+            raise RemoteProtocolError(
+                f"{len(rest)} bytes are left over after {len(data) - len(rest)}",
+                clause="TCRP-4.2b", field="datagram", offset=len(data) - len(rest),
+            )  # fmt: skip
+        return {name: fields[name] for name in self._names}
+
+    def write(self, fields: Fields) -> bytes:
+        for name in self._sized:
+            if len(fields[name]) > 255:
+                raise _too_long(name, len(fields[name]), 255)
+        return _build(self._layout, fields)
+
+
+class TextLayout:
+    """A template: what stands in a place ends where the text after it begins, and what stands last at the end.
+
+    `ambiguous`: it is written also where something holds the text that ends it, and is then read otherwise.
+    """
+
+    def __init__(self, template: str, *, ambiguous: bool = False) -> None:
+        self._ambiguous = ambiguous
+        parts = pieces(template)
+        constructs: list[Construct] = []
+        self._ends: list[tuple[str, bytes]] = []
+        for index, piece in enumerate(parts):
+            if index % 2 == 0:
+                constructs += [Const(piece.encode())] if piece else []
+                continue
+            after = parts[index + 1].encode()
+            constructs.append(piece / (Until(after) if after else GreedyBytes) * NAMES[piece])
+            if after:
+                self._ends.append((piece, after))
+        self._names = parts[1::2]
+        self._layout = Struct(*constructs)
+
+    def read(self, data: bytes) -> Fields:
+        stream = BytesIO(data)
+        fields = _parse(self._layout, stream, len(data))
+        if stream.read():
+            raise RemoteProtocolError("there is more after it", clause="TCRP-4.2b", field="datagram", offset=0)
+        return {name: fields[name] for name in self._names}
+
+    def write(self, fields: Fields) -> bytes:
+        for name, end in self._ends:
+            if end in fields[name] and not self._ambiguous:
+                raise LocalProtocolError(
+                    f"the {NAMES[name]} holds {end.decode()!r}, which ends it here",
+                    clause="TCRP-4.6a", field=NAMES[name], value=None, limit=f"without {end.decode()!r}",
+                )  # fmt: skip
+        return _build(self._layout, fields)
+
+
+class JsonLayout:
+    """An object. `keys`: the JSON key of each field, in their order."""
+
+    def __init__(self, keys: Mapping[str, str | bool], *, escapes: bool) -> None:
+        self._keys = {name: key for name, key in keys.items() if isinstance(key, str)}
+        self._escapes = escapes
+
+    def read(self, data: bytes) -> Fields:
+        found = read_object(data)
+        fields: Fields = {}
+        for name, key in self._keys.items():
+            value = found.get(key)
+            if name == "type":
+                fields[name] = value if isinstance(value, int | str) and not isinstance(value, bool) else None
+                continue
+            if name == "token" and isinstance(value, int) and not isinstance(value, bool):
+                value = str(value)
+            if not isinstance(value, str):
+                raise RemoteProtocolError(
+                    f"{key} is not there, or not a text", clause="TCRP-4.2b", field=NAMES[name], offset=0
+                )
+            fields[name] = value.encode()
+        return fields
+
+    def write(self, fields: Fields) -> bytes:
+        found: dict[str, object] = {}
+        for name, key in self._keys.items():
+            value = fields[name]
+            if isinstance(value, bytes):
+                try:
+                    value = value.decode()
+                except UnicodeDecodeError:
+                    raise LocalProtocolError(
+                        f"the {NAMES[name]} is not UTF-8, and JSON holds nothing else",
+                        clause="TCRP-4.6b", field=NAMES[name], limit="UTF-8",
+                    ) from None  # fmt: skip
+            if value is not None:
+                found[key] = value
+        return write_json(found, escapes=self._escapes)
+
+
+def _parse(layout: Construct, stream: BytesIO, size: int) -> Any:
+    try:
+        return layout.parse_stream(stream)
+    except ConstructError as error:
+        name = (error.path or "").rpartition(" -> ")[2].removesuffix("_size")
+        field = NAMES.get(name, "datagram")
+        # what is not the text that is due may be part of a token
+        reason = "" if isinstance(error, ConstError) else f": {str(error).splitlines()[-1]}"
+        raise RemoteProtocolError(
+            f"the {field} is not there as it is due{reason}",
+            clause="TCRP-4.2b", field=field, offset=min(stream.tell(), size),
+        ) from None  # fmt: skip
+
+
+def _build(layout: Construct, fields: Fields) -> bytes:
+    try:
+        return bytes(layout.build(fields))
+    except ConstructError as error:
+        field = (error.path or "").rpartition(" -> ")[2] or "datagram"
+        raise LocalProtocolError(
+            f"the {NAMES.get(field, field)} cannot be written: {str(error).splitlines()[-1]}",
+            clause="TCRP-4.1", field=NAMES.get(field, field),
+        ) from None  # fmt: skip
+
+
+def _too_long(name: str, size: int, limit: int) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"the {NAMES[name]} has {size} bytes: at most {limit}",
+        clause="TCRP-4.1", field=NAMES[name], value=size, limit=limit,
+    )  # fmt: skip
