@@ -31,6 +31,8 @@ Held = TypeVar("Held")
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
 SECOND_ADDRESS = "127.0.0.2"
+NOBODYS = b"00000000-0000-4000-8000-000000000000"
+"""A token that no server gives out."""
 
 
 class Bench:
@@ -53,6 +55,7 @@ class Bench:
         """Every token of the run, in the order of issue."""
         self.guest_tokens: list[bytes] = []
         """Those of them that a JOIN was answered with."""
+        self._invites: dict[str, bytes] = {}
         self.users: set[str] = set()
         """Whoever has asked for a room in this run."""
         self.examples = 0
@@ -131,6 +134,7 @@ class Bench:
         Status 6 is right while the server still counts what is over: unless the test asks for a limit, the request is
         made once more after a quiet second.
         """
+        want = self._invited(want)
         for attempt in (1, 2):
             connection = self.connect(source)
             try:
@@ -158,6 +162,7 @@ class Bench:
         to_the_end: bool = False, half_close: bool = False,
     ) -> Answer:  # fmt: skip
         """The same on a connection that is open already."""
+        want = self._invited(want)
         if isinstance(want, Create | Join):
             self.users.add(want.user)
         bound = self._bound_first(want, connection)
@@ -184,13 +189,21 @@ class Bench:
                 bound.close()
             return answer
         self.recorder.take(connection.label, Does.TOKEN, answer.token)
-        self.tokens.append(answer.token)
+        if not isinstance(want, Join) or want.invite is None:
+            self.tokens.append(answer.token)
         answer.bound = bound
         if isinstance(want, Create):
+            self._invites[want.room] = answer.token
             self._hosted.append(self._host_of(want, answer, connection))
         else:
             self.guest_tokens.append(answer.token)
         return answer
+
+    def _invited(self, want: Want) -> Want:
+        """A JOIN with the token to enter by, where the dialect has invitations; with one of nobody if none is known."""
+        if not self.dialect.can.invites or not isinstance(want, Join) or want.invite is not None:
+            return want
+        return want._replace(invite=self._invites.get(want.room, NOBODYS))
 
     def _bound_first(self, want: Want, connection: Connection) -> Peer | None:
         """The UDP socket of whoever asks, where the server is told of it."""
@@ -230,7 +243,7 @@ class Bench:
 
     def request(self, want: Want) -> bytes:
         """The bytes of a request; what it declares of a UDP address is true of nobody."""
-        return self.terms.forge.request(want)
+        return self.terms.forge.request(self._invited(want))
 
     def frame(self, room: bytes, payload: bytes, **otherwise: Any) -> bytes:
         """A request that no codec would write, by default a CREATE; see forge.Forge.frame."""
@@ -576,9 +589,9 @@ class Bench:
         """Whether it is an information datagram, or at least marked as one."""
         if mark := self.terms.info_mark:
             return datagram.data.startswith(mark)
-        if datagram.down is None or datagram.down.kind is DownKind.CHAT:
-            return False
-        return datagram.down.kind is DownKind.INFO or datagram.data in self.terms.notices(self.users, datagram.room)
+        if datagram.down is not None and datagram.down.kind is DownKind.INFO:
+            return True
+        return not self.dialect.can.notices and datagram.data in self.terms.notices(self.users, datagram.room)
 
     def await_notice(self, peer: Peer, since: int, wait: float | None = None) -> Datagram | None:
         """Wait for a disconnect notice."""

@@ -31,6 +31,8 @@ class Names:
         self.marker = ""
         self.number = 0
         self.shared = -1
+        self.longest: int | None = None
+        """Bytes of a room name, where the dialect has little room for it."""
         self._again = False
         self.renew()
 
@@ -70,7 +72,8 @@ names = Names()
 
 def fresh(prefix: str = "room") -> str:
     """A room name that no run has used: rooms of other runs and of other people are never met."""
-    return f"{prefix}-{names.marker}-{names.next()}"
+    name = f"{prefix}-{names.marker}-{names.next()}"
+    return name if names.longest is None else name[-names.longest :]
 
 
 def nonce() -> bytes:

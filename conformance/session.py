@@ -23,7 +23,7 @@ from conformance.pacing import Waits
 from conformance.recording import Steps
 from conformance.trial import Trial, address_of, play_of, to_text
 from conformance.verdicts import Exit
-from tcrp import LocalProtocolError, dialects
+from tcrp import MAX_ROOM_SIZE, LocalProtocolError, dialects
 from tcrp.endpoint import parse_endpoint
 
 OUTPUT_LINES = 40
@@ -105,6 +105,8 @@ class Session:
             try:
                 self.target.start()
                 self.bench.terms.host = self.bench.local_host
+                if self.bench.terms.longest_room < MAX_ROOM_SIZE:
+                    fresh_names.longest = self.bench.terms.longest_room
                 if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
                     raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
                 self._hold_baseline()

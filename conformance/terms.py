@@ -4,7 +4,7 @@ Nothing here knows a dialect by name. What can be found out by letting the diale
 memory, is found out so; the rest its Policy and its Can say.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Terms:
         self.dialect = dialect
         self._refusals: dict[tuple[type, Status], Seen] = {}
         self._malformed: frozenset[int] | None = None
+        self._notices: dict[tuple[int, str], set[bytes]] = {}
         self.host = _HERE[0]
         """This machine's address towards the server, for requests that declare one."""
 
@@ -66,6 +67,15 @@ class Terms:
     def binds_first(self) -> bool:
         """A client has its UDP port before it asks, because it tells the server."""
         return self.dialect.policy.register in (Register.REQUEST, Register.HANDSHAKE)
+
+    @cached_property
+    def longest_room(self) -> int:
+        """Bytes of the longest room name."""
+
+        def sayable(size: int) -> bytes:
+            return self.dialect.client(Create("r" * size, "alicia"), _HERE, 0.0).data_to_send()
+
+        return _longest(sayable)
 
     @cached_property
     def forge(self) -> Forge:
@@ -118,6 +128,11 @@ class Terms:
         return self.dialect.policy.register is Register.LATEST
 
     @property
+    def by_name(self) -> bool:
+        """A room is found by its name, which no other has."""
+        return self.dialect.policy.room_key is RoomKey.NAME
+
+    @property
     def binds(self) -> bool:
         """A token is of no use to those who are elsewhere than its member."""
         policy = self.dialect.policy
@@ -127,9 +142,9 @@ class Terms:
     def as_the_model(self) -> bool:
         """Whoever registers, moves, leaves and is told does so as in conformance.model."""
         policy, can = self.dialect.policy, self.dialect.can
-        by_name = policy.room_key is RoomKey.NAME and policy.member_key is MemberKey.TOKEN
+        known = self.by_name and policy.member_key is MemberKey.TOKEN
         leaves = self.guests_leave and self.words_leave and not policy.relay_leave and not policy.echo
-        return by_name and leaves and self.chat_moves and can.keepalive and can.notices and can.passwords
+        return known and leaves and self.chat_moves and can.keepalive and can.notices and can.passwords
 
     def hears(self, data: bytes) -> bool:
         """Whether the bytes are a client's datagram."""
@@ -180,15 +195,18 @@ class Terms:
         differs = next((at for at, byte in enumerate(mark) if chat[at : at + 1] != bytes([byte])), None)
         return b"" if differs is None else mark[: differs + 1]
 
-    def notices(self, users: Iterable[str], room: str) -> set[bytes]:
+    def notices(self, users: Collection[str], room: str) -> set[bytes]:
         """Everything that the members of a room may be told about one of these users."""
+        if (len(users), room) in self._notices:
+            return self._notices[len(users), room]
         told = [why for why in Why if self.tells(why)]
         kinds = (DownKind.CLOSED, DownKind.INFO)
         texts = (
             self.dialect.write_down(Down(kind, user, b"", why, room))
             for user in users for why in told for kind in kinds
         )  # fmt: skip
-        return {text for text in texts if text is not None}
+        self._notices = {(len(users), room): {text for text in texts if text is not None}}
+        return self._notices[len(users), room]
 
     def tells(self, why: Why) -> bool:
         """Whether anybody is told of this."""
@@ -273,7 +291,8 @@ class Terms:
 
     def end_of_reply(self, want: Want, data: bytes) -> int | None:
         """How many bytes the reply has, at whose end the client knows that all is said; None if it is not whole."""
-        client = self.dialect.client(_plain(want, want), _HERE, 0.0, strict=False)
+        room = want.room if isinstance(want, Create | Join) else ""
+        client = self.dialect.client(_plain(want, room), _HERE, 0.0, strict=False)
         client.data_to_send()
         for end in range(1, len(data) + 1):
             client.receive_data(data[end - 1 : end], 0.0)
@@ -295,10 +314,13 @@ def _longest(write: Callable[[int], bytes | None]) -> int:
     return least
 
 
-def _plain(want: Want, same: Want | None = None) -> Want:
-    """The want without what costs time to say; its names matter where a reply is to echo them."""
-    if isinstance(want, Create | Join):
-        return type(want)(same.room if isinstance(same, Create | Join) else "r", "alicia")
+def _plain(want: Want, room: str = "r") -> Want:
+    """The want without what costs time to say; its room matters where a reply is to echo it."""
+    match want:
+        case Create():
+            return Create(room, "alicia")
+        case Join():
+            return Join(room, "alicia", invite=want.invite and _TOKEN)
     return want
 
 

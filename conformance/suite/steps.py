@@ -35,11 +35,11 @@ def _exchanged(bench: Bench) -> list[Exchange]:
     room = fresh() + "-MiXed"
     held: list[Exchange] = []
     for want, status in (
-        (Join(room, "bob", "secret"), Status.ROOM_NOT_FOUND),
-        (Create(room, "alicia", "secret"), Status.OK),
-        (Create(room, "alicia", "secret"), Status.ROOM_EXISTS),
-        (Join(room, "bob", "wrong"), Status.WRONG_PASSWORD),
-        (Join(room, "bob", "secret"), Status.OK),
+        (Join(room, "bob", "Secret-1"), Status.ROOM_NOT_FOUND),
+        (Create(room, "alicia", "Secret-1"), Status.OK),
+        (Create(room, "alicia", "Secret-1"), Status.ROOM_EXISTS),
+        (Join(room, "bob", "Wrong-12"), Status.WRONG_PASSWORD),
+        (Join(room, "bob", "Secret-1"), Status.OK),
     ):
         closes = all(one.answer.closed for one in held)  # if not, that is known, and need not be waited for again
         held.append(Exchange(want, status, bench.ask(want, to_the_end=closes)))

@@ -267,23 +267,25 @@ def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
 @clause("TCRP-6.2a")
 def test_a_refused_join_leaves_no_room_behind(bench: Bench) -> None:
     room = fresh()
-    must_have_status(bench, bench.ask(Join(room, "bob", "secret")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
+    must_have_status(bench, bench.ask(Join(room, "bob", "Secret-1")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
     must_be_served(bench, bench.ask(Create(room, "alicia")), "a CREATE of a room that somebody tried to join before")
 
 
 @clause("TCRP-6.2a")
 def test_a_refused_create_changes_nothing_of_the_room_that_stands(bench: Bench) -> None:
+    if not bench.terms.by_name:
+        unsupported("in this dialect several rooms may have one name")
     room = fresh()
-    members = bench.room("alicia", "bob", room=room, password="secret") if bench.chat_works else []
+    members = bench.room("alicia", "bob", room=room, password="Secret-1") if bench.chat_works else []
     if not members:
-        must_be_served(bench, bench.ask(Create(room, "alicia", "secret")), "a CREATE with a password")
-    for password in ("other", None):
+        must_be_served(bench, bench.ask(Create(room, "alicia", "Secret-1")), "a CREATE with a password")
+    for password in ("Other-12", None):
         must_have_status(bench, bench.ask(Create(room, "mallory", password)), Status.ROOM_EXISTS, "a second CREATE")
     must_have_status(
-        bench, bench.ask(Join(room, "bob", "other")), Status.WRONG_PASSWORD, "a JOIN with the second's password"
+        bench, bench.ask(Join(room, "bob", "Other-12")), Status.WRONG_PASSWORD, "a JOIN with the second's password"
     )
     must_have_status(bench, bench.ask(Join(room, "bob")), Status.WRONG_PASSWORD, "a JOIN without a password")
-    must_be_served(bench, bench.ask(Join(room, "bob", "secret")), "a JOIN with the first's password")
+    must_be_served(bench, bench.ask(Join(room, "bob", "Secret-1")), "a JOIN with the first's password")
     if members:
         bench.fence(*members, after="a CREATE and a JOIN of their room were refused")
         bench.leave(members[0])  # who is its host still

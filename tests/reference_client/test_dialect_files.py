@@ -225,5 +225,5 @@ def test_a_dialect_that_is_neither_a_name_nor_a_file(start: Callable) -> None:
     process = start(sys.executable, "-m", "reference_client", "join", "r", "--dialect", "modelanswer")
     assert process.wait() == 4
     (line,) = process.err.rest()
-    assert "choose from tcrp, model-answer, json-status" in line
+    assert "choose from tcrp, stage1, model-answer, json-status" in line
     assert ".toml" in line
