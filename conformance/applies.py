@@ -36,7 +36,9 @@ def _reasons(terms: Terms, name: str) -> Iterator[str]:
 
 def _named(name: str, clauses: tuple[str, ...]) -> bool:
     """`3.2` names every clause of its group, `3.` every one of its section."""
-    return any(name == one or (name.startswith(one) and not name[len(one) :][:1].isdigit()) for one in clauses)
+    return any(
+        name.startswith(one) and (one.endswith(".") or not name.removeprefix(one)[:1].isdigit()) for one in clauses
+    )
 
 
 def _tells(*whys: Why) -> Callable[[Terms], bool]:
@@ -47,7 +49,7 @@ def _tells(*whys: Why) -> Callable[[Terms], bool]:
 _OTHERWISE = (
     Otherwise(
         "there is one room and no TCP: whoever sends is in it",
-        ("2.", "3.", "4.", "5.", "6."),
+        ("1.", "2.", "3.", "4.", "5.", "6."),
         lambda terms: not terms.dialect.can.rooms,
     ),
     Otherwise(

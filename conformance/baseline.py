@@ -31,12 +31,14 @@ class NoRoom(Mismatch):
 
 def plain(bench: Bench) -> None:
     """The plain conversation. A Mismatch where it breaks."""
-    bench.settle(*_pair(bench))
+    bench.settle(*(_pair(bench) if bench.dialect.can.rooms else bench.strangers()))
 
 
 def hold(bench: Bench) -> Baseline:
     """Hold the plain conversation, and where it breaks find out why. TargetLost if nobody is there."""
     bench.begin()
+    if not bench.dialect.can.rooms:
+        return _hold_without_rooms(bench)
     try:
         alice, bob = _pair(bench)
     except Mismatch as mismatch:
@@ -72,6 +74,20 @@ def hold(bench: Bench) -> Baseline:
     return Baseline()
 
 
+def _hold_without_rooms(bench: Bench) -> Baseline:
+    try:
+        bench.settle(*bench.strangers())
+    except (Mismatch, TargetLost) as found:
+        expected = found.expected if isinstance(found, Mismatch) else "chat over UDP"
+        actual = found.actual if isinstance(found, Mismatch) else str(found)
+        finding = Mismatch(expected, actual, clause="TCRP-7.1")
+        finding.steps, finding.names = bench.recorder.steps(), bench.began_with
+        return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
+    finally:
+        bench.tidy()
+    return Baseline()
+
+
 def _last_exchange(bench: Bench) -> Steps:
     """What was said on the latest connection."""
     steps = bench.recorder.steps()
@@ -87,7 +103,7 @@ def _pair(bench: Bench) -> tuple[Peer, Peer]:
 def still_works(bench: Bench) -> str | None:
     """After a failure: what no longer works of what did, in words, or None. TargetLost if nobody is there."""
     try:
-        host, guest = _pair(bench)
+        host, guest = _pair(bench) if bench.dialect.can.rooms else bench.strangers()
     except Mismatch:
         return ROOMS
     else:

@@ -7,9 +7,11 @@ must hear, twice, one round trip apart; what was going to come has come by then.
 
 import contextlib
 import itertools
+import resource
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
@@ -31,6 +33,8 @@ Held = TypeVar("Held")
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
 SECOND_ADDRESS = "127.0.0.2"
+RETIRED = min(400, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
+"""Sockets that are kept open after use."""
 NOBODYS = b"00000000-0000-4000-8000-000000000000"
 """A token that no server gives out."""
 
@@ -74,6 +78,7 @@ class Bench:
         self._hosted: list[Peer] = []
         self._common: tuple[list[Peer], list[Peer]] | None = None
         self._guests: list[Peer] = []
+        self._retired: deque[socket.socket] = deque()
         self._held: dict[tuple[str, int], tuple[Any, Steps, NameState]] = {}
 
     def at(self, host: str) -> "Bench":
@@ -401,9 +406,16 @@ class Bench:
         for members in self._common or ():
             self._end(members[0])
             for member in members:
-                member.close()
+                self._retire(member)
         self._common = None
         self.recorder.drop_prologue()
+
+    def strangers(self) -> tuple[Peer, Peer]:
+        """Two clients of a server without rooms, where whoever sends is known."""
+        alicia, bob = (self.peer(Membership("", user, b"", False)) for user in ("alicia", "bob"))
+        for peer in (alicia, bob):
+            self.say(peer, no_matter())
+        return alicia, bob
 
     def remove(self, peer: Peer) -> None:
         """Nothing more is read from a peer whose socket the test has closed."""
@@ -697,6 +709,9 @@ class Bench:
 
     def still_serves(self, after: str, data: bytes | None = None) -> None:
         """A well-formed request must be answered, whatever happened before (TCRP-6.1). `data`: the bytes of that."""
+        if not self.dialect.can.rooms:
+            self.settle(*self.strangers())
+            return
         want = Create(fresh(), "alicia")
         answer = self.ask(want)
         if answer.token is None:
@@ -723,10 +738,21 @@ class Bench:
         for connection in self._connections:
             connection.close()
         for peer in (*self._peers, *self._hosted):
-            peer.close()
+            self._retire(peer)
         self._connections.clear()
         for peers in (self._peers, self._hosted, self._guests):
             peers.clear()
+
+    def _retire(self, peer: Peer) -> None:
+        """The server may still send to where the peer was, and nobody else shall get that port and hear it."""
+        self._retired.append(peer.retire())
+        while len(self._retired) > RETIRED:
+            self._retired.popleft().close()
+
+    def release(self) -> None:
+        """The server has been stopped, or is left alone: every port is free for others."""
+        while self._retired:
+            self._retired.pop().close()
 
     def close(self) -> None:
         """End everything, the shared rooms too."""

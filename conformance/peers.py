@@ -285,9 +285,13 @@ class Peer:
         self.recorder.take(self.label, does, data, note=note)
 
     def close(self) -> None:
+        self.retire().close()
+
+    def retire(self) -> socket.socket:
+        """Say and hear nothing more. Returns the socket, still open."""
         if self.opened and self.socket.fileno() >= 0:
             self.took(Does.CLOSE)
-        self.socket.close()
+        return self.socket
 
 
 def _udp_socket(family: int, host: str, port: int = 0) -> socket.socket:

@@ -27,6 +27,7 @@ from tcrp import MAX_ROOM_SIZE, LocalProtocolError, dialects
 from tcrp.endpoint import parse_endpoint
 
 OUTPUT_LINES = 40
+STAGE_1 = "TCRP-7.1"
 
 
 class UsageProblem(ValueError):
@@ -79,7 +80,7 @@ class Session:
             else:
                 assert given is not None
                 target = AddressTarget(given)
-            chosen = choose(options.tcrp_clause, options.tcrp_skip)
+            chosen = choose(options.tcrp_clause, options.tcrp_skip, rooms=dialect.can.rooms)
         except (UnknownClause, ValueError, Unreachable) as error:
             raise UsageProblem(str(error)) from None
         for name, least in (("examples", 1), ("runs", 1), ("seed", 0)):
@@ -118,6 +119,7 @@ class Session:
         finally:
             self.bench.close()
             self.target.stop()
+            self.bench.release()
 
     def begin(self, test: Tested, needs: Sequence[str]) -> Bench:
         """Before a test: the bench, or the reason why the clause cannot be judged."""
@@ -376,8 +378,11 @@ def _examined(evidence: Evidence, examined: Examined) -> Evidence:
     return evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
 
 
-def choose(words: Sequence[str], skipped: Sequence[str]) -> list[Clause]:
-    """The clauses to judge: those named, or all, less those skipped, and only those that a server can show."""
+def choose(words: Sequence[str], skipped: Sequence[str], *, rooms: bool = True) -> list[Clause]:
+    """The clauses to judge: those named, or all, less those skipped, and only those that a server can show. `rooms`:
+    it is a server with rooms, which the section of stage 1 says nothing about.
+    """
     named = select(words) if words else all_clauses()
     dropped = {one.id for one in select(skipped)}
-    return [one for one in named if one.id not in dropped and one.untested is None and one.role is not Role.CLIENT]
+    shown = [one for one in named if one.id not in dropped and one.role is not Role.CLIENT]
+    return [one for one in shown if one.untested is None or (one.id == STAGE_1 and not rooms)]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from conformance.forge import Forge, payload
 from tcrp import (
     MAX_PAYLOAD_SIZE,
+    MAX_ROOM_SIZE,
     Ack,
     Address,
     Complete,
@@ -70,7 +71,9 @@ class Terms:
 
     @cached_property
     def longest_room(self) -> int:
-        """Bytes of the longest room name."""
+        """Bytes of the longest room name; of a dialect without rooms that of the canonical one."""
+        if not self.dialect.can.rooms:
+            return MAX_ROOM_SIZE
 
         def sayable(size: int) -> bytes:
             return self.dialect.client(Create("r" * size, "alicia"), _HERE, 0.0).data_to_send()

@@ -1,0 +1,115 @@
+"""Section 7: stage 1, the older form, where there is no TCP, no room and no token: whoever sends is known."""
+
+import time
+
+from hypothesis import strategies as st
+
+from conformance import strategies
+from conformance.bench import Bench, nonce
+from conformance.examples import for_all
+from conformance.findings import Mismatch, shown
+from conformance.marks import clause, hostile, late
+from conformance.peers import Peer
+from tcrp import Membership
+
+USERS = ("alicia", "bob", "charles")
+FAILURES = 12
+"""Messages to a client whose port is closed."""
+
+
+def _known(bench: Bench, *users: str) -> list[Peer]:
+    """Clients of these names, each of whom hears the others."""
+    clients = [bench.peer(Membership("", user, b"", False)) for user in users or USERS]
+    for client in clients:
+        bench.say(client, nonce())
+    bench.settle(*clients)
+    return clients
+
+
+@clause("TCRP-7.1")
+@for_all(
+    cases=[{"user": "0", "rest": b""}, {"user": "太郎: \u0085", "rest": b"\n"}, {"user": "u" * 255, "rest": b"\xff"}],
+    user=strategies.users(),
+    rest=strategies.messages(),
+    scale=4.0,
+)
+def test_a_datagram_goes_unchanged_to_everybody_its_sender_included(bench: Bench, user: str, rest: bytes) -> None:
+    alicia, bob, charles = _known(bench)
+    speaker = bench.peer(Membership("", user, b"", False))
+    mark = nonce()
+    data = bench.chat_datagram(speaker, mark + rest)
+    bench.send(speaker, data)
+    for listener in (alicia, bob, charles, speaker):
+        heard = bench.must_hear(listener, mark, f"a message of {user!r}", data=data)
+        if heard.data != data:
+            raise Mismatch("the datagram as it was sent", shown(heard.data), data=data)
+    bench.fence(alicia, bob, charles, speaker, after="a message")
+    for listener in (alicia, speaker):
+        if (times := bench.count(listener, mark)) > 1:
+            raise Mismatch(f"{listener} to receive a message once", f"{times} times", data=data)
+
+
+@clause("TCRP-7.1")
+def test_who_has_sent_nothing_hears_nothing(bench: Bench) -> None:
+    alicia, bob, _ = _known(bench)
+    silent = bench.peer()
+    bench.fence(alicia, bob, after="a socket was opened that has sent nothing")
+    bench.pump(0.0)
+    if silent.inbox:
+        raise Mismatch("nothing to a client that has sent nothing", shown(silent.inbox[0].data))
+
+
+@clause("TCRP-7.1")
+def test_who_sends_from_another_port_is_another_client(bench: Bench) -> None:
+    alicia, bob, _ = _known(bench)
+    left = bench.move(bob)
+    bench.settle(alicia, bob)
+    mark = nonce()
+    bench.say(alicia, mark)
+    for listener in (bob, left):
+        bench.must_hear(listener, mark, "a message, at each port from which it has sent")
+
+
+@hostile
+@clause("TCRP-7.1")
+@for_all(
+    cases=[{"data": data} for data in (b"", b"\0", b"\x05bob", b"\xff", b"\xff" * 200, b"\x02\xc3\x28x")],
+    data=st.binary(max_size=600),
+    scale=4.0,
+)
+def test_any_datagram_leaves_chat_going(bench: Bench, data: bytes) -> None:
+    alicia, bob, _ = _known(bench)
+    bench.send(bench.peer(), data)
+    bench.fence(alicia, bob, after=f"a datagram of {len(data)} bytes: {data[:16]!r}", data=data)
+
+
+@clause("TCRP-7.1")
+def test_a_client_whose_port_is_closed_is_in_nobody_s_way(bench: Bench) -> None:
+    alicia, bob, charles = _known(bench)
+    charles.close()
+    bench.remove(charles)
+    for _ in range(FAILURES):
+        bench.fence_by(alicia, bob, after="a client's port has been closed")
+
+
+@late
+@clause("TCRP-7.1")
+def test_a_client_that_is_idle_is_forgotten(bench: Bench) -> None:
+    if bench.idle_timeout is None:
+        return  # the clause is judged without it as well
+    alicia, bob, charles = _known(bench)
+    charles.kept = False
+    ends = time.monotonic() + 2 * bench.idle_timeout + 1
+    early = nonce()
+    said = False
+    while (left := ends - time.monotonic()) > 0:
+        if not said and left < 1.3 * bench.idle_timeout + 1:  # 0.7 of the idle time has passed
+            said = True
+            bench.say(alicia, early)
+        bench.pump(min(left, bench.idle_timeout / 4))
+    if bench.heard(charles, early) is None:
+        raise Mismatch(f"a client to be known for {bench.idle_timeout:g} s after it sent", "it was forgotten before")
+    mark = nonce()
+    bench.say(alicia, mark)
+    bench.fence(alicia, bob, after="a client was idle")
+    bench.must_not_hear(charles, mark, f"a message after it was silent for {2 * bench.idle_timeout + 1:g} s")
