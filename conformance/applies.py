@@ -5,7 +5,7 @@ differently. A clause that is not listed applies, in the dialect's terms.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from conformance.clauses import PREFIX
+from conformance.clauses import IN_DIALECT, PREFIX
 from conformance.terms import Terms
 from tcrp import Why
 from tcrp.policy import IdleScope, MemberKey, Register
@@ -25,7 +25,7 @@ class Otherwise(NamedTuple):
 def why_not(terms: Terms, clause_id: str) -> str | None:
     """Why the clause is not judged in this dialect; None if it is."""
     name = clause_id.removeprefix(PREFIX)
-    return next((f"in dialect {terms.dialect.name} {reason}" for reason in _reasons(terms, name)), None)
+    return next((f"{IN_DIALECT}{terms.dialect.name} {reason}" for reason in _reasons(terms, name)), None)
 
 
 def _reasons(terms: Terms, name: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Status, decode_hea
 
 ROOMS = "rooms"
 CHAT = "chat"
+_GOOD = "by an ACK with status 0 and a COMPLETE with a token"
 
 
 class Baseline(NamedTuple):
@@ -123,7 +124,7 @@ def _enter(bench: Bench, want: Create | Join) -> Peer:
         creating = isinstance(want, Create)
         what = "a CREATE of a new room" if creating else "a JOIN of a room that stands"
         raise (NoRoom if creating else Mismatch)(
-            f"{what} to be answered by an ACK with status 0 and a COMPLETE with a token",
+            f"{what} to be answered " + (_GOOD if bench.terms.acknowledges else "with a token"),
             _what_came(answer),
             data=answer.data,
             clause=_clause_of(answer, want.room.encode()),
@@ -169,8 +170,12 @@ def _clause_of_bytes(answer: Answer) -> str:
 
 def _clause_of_problem(answer: Answer) -> str | None:
     last = answer.problems[-1].clause if answer.problems else None
+    if last is not None and last.startswith(_OF_REQUESTS):
+        return "TCRP-3.4a"
     return "TCRP-2.2" if last in _FRAMING else last
 
 
+_OF_REQUESTS = ("TCRP-3.2", "TCRP-3.3", "TCRP-3.7")
+"""Clauses about what is said in a request, where a reply that was to be written likewise is no such thing."""
 _FRAMING = ("TCRP-2.1", "TCRP-2.3b", "TCRP-2.4a")
 """A later frame that is nonsense began in the wrong place: the one before was longer or shorter than it said."""

@@ -11,6 +11,8 @@ from string import ascii_lowercase
 from typing import Any
 
 PREFIX = "TCRP-"
+IN_DIALECT = "in dialect "
+"""How the reason begins for which a clause does not apply where something else than the canonical dialect is spoken."""
 SOURCES = ("seed 002", "settled here", "seed 002, settled here")
 NEEDS = ("idle", "process", "second-address", "ipv6")
 _TEXTS = ("id", "section", "title", "source", "quote", "why")

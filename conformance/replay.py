@@ -55,7 +55,7 @@ class Replay(NamedTuple):
         """What repeats this finding, as the run that found it was made."""
         return cls(
             clause=clause, expected=expected, actual=actual, play=evidence.play, example=evidence.example,
-            names=NameState(*evidence.names), dialect=bench.dialect.name, target=target, command=command,
+            names=NameState(*evidence.names), dialect=dialects.to_text(bench.dialect), target=target, command=command,
             idle_timeout=bench.idle_timeout, timeout=bench.waits.fixed, round_trip=round(bench.waits.round_trip, 6),
             registers_by_chat=bench.registers_by_chat, seed=seed, steps=tuple(map(Step.of_dict, evidence.steps)),
         )  # fmt: skip
@@ -91,7 +91,7 @@ def target_of(replay: Replay, target: str | None, command: str | None, ready_tim
     """The endpoint to replay against: what is given, or else what the file names. ValueError, Unreachable."""
     if target is None and command is None:
         target, command = replay.target, replay.command
-    ports = dialects.get(replay.dialect).ports
+    ports = dialects.of_text(replay.dialect).ports
     given = parse_endpoint(target, ports) if target else None
     if command:
         return ProcessTarget(command, given, ports, ready_timeout)
@@ -111,7 +111,7 @@ def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], No
     play, example = play_at(replay.play), of_text(replay.example)
     if (takes := inspect.signature(play).parameters.keys() - {"bench"}) != example.keys():
         raise ValueError(f"the test {replay.play} takes {_named(takes)}, and the file has {_named(example)}")
-    bench = Bench(target, dialects.get(replay.dialect), Waits(replay.timeout), replay.idle_timeout)
+    bench = Bench(target, dialects.of_text(replay.dialect), Waits(replay.timeout), replay.idle_timeout)
     bench.registers_by_chat = replay.registers_by_chat
     if replay.round_trip:
         bench.waits.measured(replay.round_trip)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from conformance.clauses import PREFIX
+from conformance.clauses import IN_DIALECT, PREFIX
 from conformance.dump import format_message
 from conformance.reports.words import ENDINGS
 
@@ -142,9 +142,10 @@ def _speaks_nothing(report: Report) -> bool:
     others = [one for one in report["clauses"] if one["id"] != root]
     if any(step["does"] == "token" for step in findings[0]["conversation"]):
         return False  # a room could be had
-    return bool(others) and all(
-        one["verdict"] == "unsupported" and one["message"] == f"blocked by {root}" for one in others
-    )
+    blocked = [one for one in others if one["message"] == f"blocked by {root}"]
+    otherwise = [one for one in others if (one["message"] or "").startswith(IN_DIALECT)]
+    unjudged = all(one["verdict"] == "unsupported" for one in others)
+    return bool(blocked) and unjudged and len(blocked) + len(otherwise) == len(others)
 
 
 class _Page:

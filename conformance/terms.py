@@ -211,6 +211,10 @@ class Terms:
         self._notices = {(len(users), room): {text for text in texts if text is not None}}
         return self._notices[len(users), room]
 
+    def is_told(self, why: Why, who: Audience) -> bool:
+        """Whether this one, OTHERS or the MEMBER that it is about, is told of it."""
+        return self.tells(why) and self.dialect.policy.tell[why] in (who, Audience.ALL)
+
     def tells(self, why: Why) -> bool:
         """Whether anybody is told of this."""
         if self.dialect.policy.tell.get(why, Audience.NOBODY) is Audience.NOBODY:

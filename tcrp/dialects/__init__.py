@@ -63,9 +63,35 @@ def get(name: str = DEFAULT) -> Dialect:
     raise UnknownDialect(f"there is no dialect {name!r}: choose from {', '.join(_DIALECTS)}, or name a .toml file")
 
 
+def to_text(dialect: Dialect) -> str:
+    """What `of_text` makes this dialect of again, wherever its file may be then: its name, or its file's text."""
+    if dialect.name in _DIALECTS and get(dialect.name) is dialect:
+        return dialect.name
+    from tcrp.dialects.file import dumps
+    from tcrp.dialects.framed import Framed
+
+    if not isinstance(dialect, Framed):
+        raise UnknownDialect(f"dialect {dialect.name} is neither built in nor said by a file")
+    return dumps(dialect.answers)
+
+
+def of_text(text: str) -> Dialect:
+    """The dialect of `to_text`, or of anything that `get` takes. Raises UnknownDialect."""
+    if "\n" not in text:
+        return get(text)
+    from tcrp.dialects.contradictions import WrongAnswer
+    from tcrp.dialects.file import DialectFileError, loads
+    from tcrp.dialects.framed import Framed
+
+    try:
+        return Framed(loads(text))
+    except (DialectFileError, WrongAnswer) as error:
+        raise UnknownDialect(str(error)) from None
+
+
 @cache
 def _built_in(name: str) -> Dialect:
     return _DIALECTS[name]()
 
 
-__all__ = ["DEFAULT", "Can", "Dialect", "Passwords", "Ports", "UnknownDialect", "get", "names"]
+__all__ = ["DEFAULT", "Can", "Dialect", "Passwords", "Ports", "UnknownDialect", "get", "names", "of_text", "to_text"]

@@ -1,0 +1,123 @@
+"""The suite in dialects other than the canonical one: right servers pass in their own terms, wrong ones do not."""
+
+import pytest
+
+from conformance.applies import why_not
+from conformance.clauses import all_clauses
+from conformance.session import choose
+from conformance.terms import Terms
+from tcrp import Create, Join, Status, dialects
+
+OTHERS = [name for name in dialects.names() if name != dialects.DEFAULT]
+WITH_ROOMS = [name for name in OTHERS if dialects.get(name).can.rooms]
+FILE = """
+[request]
+payload = "json"
+user-key = "user_name"
+
+[reply]
+room = "absent"
+operation = 10
+
+[status]
+form = "json"
+ok = 200
+room-exists = 409
+room-not-found = 404
+
+[token]
+form = "json"
+size = 36
+
+[up]
+layout = ["token-size", "room-size", "token", "room", "message"]
+
+[down]
+form = "binary"
+
+[chat]
+leave = "/quit"
+echo = true
+"""
+
+
+def verdicts(command):
+    return {one["id"].removeprefix("TCRP-"): one["verdict"] for one in command.report()["clauses"]}
+
+
+@pytest.mark.parametrize(("name", "least"), [
+    ("stage1", 1), ("model-answer", 65), ("json-status", 55), ("json-envelope", 65), ("fixed-fields", 28),
+    ("fixed-width", 28),
+])  # fmt: skip
+def test_our_server_passes_in_every_dialect(command, name, least):
+    done = command("run", "--seed", "1", "--dialect", name, "--exec", f"{command.reference} --dialect {name}")
+    assert done.returncode == 0, done.stdout
+    found = verdicts(command)
+    assert set(found.values()) <= {"pass", "info", "unsupported"}
+    assert [*found.values()].count("pass") >= least
+
+
+def test_our_server_passes_in_a_dialect_that_a_file_says(command):
+    path = command.folder / "ours.toml"
+    path.write_text(FILE)
+    done = command("run", "--seed", "1", "--dialect", str(path), "--exec", f"{command.reference} --dialect {path}")
+    assert done.returncode == 0, done.stdout
+    assert [*verdicts(command).values()].count("pass") > 75
+
+
+def test_every_dialect_has_its_passes_listed():
+    listed = test_our_server_passes_in_every_dialect.pytestmark[0].args[1]
+    assert sorted(name for name, _ in listed) == sorted(OTHERS)
+
+
+def test_in_the_canonical_dialect_every_clause_applies():
+    terms = Terms(dialects.get())
+    assert [one.id for one in choose([], []) if why_not(terms, one.id)] == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_does_not_apply_says_why(name):
+    terms = Terms(dialects.get(name))
+    reasons = [why_not(terms, one.id) for one in all_clauses()]
+    assert all(reason is None or reason.startswith(f"in dialect {name} ") for reason in reasons)
+    assert None in reasons
+
+
+@pytest.mark.parametrize("name", WITH_ROOMS)
+def test_a_refusal_is_told_from_what_is_good(name):
+    terms = Terms(dialects.get(name))
+    good = terms.answer(Create("r", "alicia"), Status.OK)
+    assert good.token
+    invite = b"0" * 36 if terms.dialect.can.invites else None
+    for status in (Status.ROOM_NOT_FOUND, Status.WRONG_PASSWORD):
+        refused = terms.answer(Join("r", "alicia", invite=invite), status)
+        assert not refused.token
+        assert refused.status != good.status
+
+
+def test_a_dialect_that_the_server_does_not_speak_is_one_finding(command):
+    done = command("run", "--seed", "1", "--dialect", "json-status", "--exec", command.reference)
+    assert done.returncode == 1, done.stdout
+    assert len(command.report()["findings"]) == 1
+    assert "does not speak the dialect json-status" in " ".join(done.stdout.split())
+
+
+def test_a_replay_of_a_dialect_from_a_file_needs_no_file(command):
+    path = command.folder / "theirs.toml"
+    path.write_text('[request]\nuser-key = "user_name"\n')
+    done = command("run", "3.2a", "2.1", "--seed", "1", "--dialect", str(path), "--exec", command.reference)
+    assert done.returncode == 1, done.stdout
+    finding = command.report()["findings"][0]
+    path.unlink()
+    again = command("replay", str(command.folder / "tcrp-report" / finding["replay"]))
+    assert again.returncode == 1, again.stdout + again.stderr
+    assert "FAILED" in again.stdout
+
+
+def test_a_file_that_says_no_dialect_is_a_line(command):
+    path = command.folder / "wrong.toml"
+    path.write_text('[request]\npayload = "jsonn"\n')
+    done = command("run", "--dialect", str(path), "--exec", command.reference)
+    assert done.returncode == 4
+    assert f"{path}:2: request.payload" in done.stderr
+    assert done.stderr.count("\n") == 1
