@@ -83,7 +83,6 @@ def decode(data: bytes, kind: str, dialect: Dialect) -> Iterator[Decoded]:
     """What the bytes say as one of KINDS: frames one after another, or one datagram. A stream of a dialect without
     frames is one row.
     """
-    canonical = dialect.name == _CANONICAL
     if kind == FRAME and not dialect.can.frames:
         yield Decoded("stream", 0, annotate(data, _stream_layout), Said(counted(len(data), "byte")), "")
     elif kind == FRAME:
@@ -91,14 +90,11 @@ def decode(data: bytes, kind: str, dialect: Dialect) -> Iterator[Decoded]:
             title = f"frame {number}, at byte {offset}"
             yield _decoded(title, part, wire.frame_layout, _say_frame, dialect, offset)._replace(whole=whole)
     elif kind == PACKET:
-        layout = wire.packet_layout if canonical else _datagram_layout
-        yield _decoded("packet, from a client", data, layout, _say_packet, dialect)
+        yield _decoded("packet, from a client", data, dialect.layouts.up or _datagram_layout, _say_packet, dialect)
     else:
-        notice = data[:1] in [bytes([kind]) for kind in NoticeKind]
-        layout = wire.notice_layout if notice else wire.chat_layout
-        yield _decoded(
-            "delivery, from a server", data, layout if canonical else _datagram_layout, _say_delivery, dialect
-        )
+        marked = data[:1] in [bytes([kind]) for kind in NoticeKind]
+        layout = (dialect.layouts.notice if marked else None) or dialect.layouts.down or _datagram_layout
+        yield _decoded("delivery, from a server", data, layout, _say_delivery, dialect)
 
 
 def _decoded(

@@ -119,7 +119,7 @@ def decode_header(data: bytes) -> Header:
         )  # fmt: skip
     if len(data) > HEADER_SIZE:
         _trailing(len(data), HEADER_SIZE, "TCRP-2.1")
-    fields = _parse(header_layout, data, "TCRP-2.1")
+    fields = parse_layout(header_layout, data, "TCRP-2.1")
     return Header(fields.room_size, fields.operation, fields.state, fields.payload_size)
 
 
@@ -134,7 +134,7 @@ def encode_header(header: Header) -> bytes:
             f"OperationPayloadSize is {_shown(header.payload_size)}: an integer of 29 bytes at most",
             clause="TCRP-2.1", field="OperationPayloadSize", value=header.payload_size, limit=(1 << 29 * 8) - 1,
         )  # fmt: skip
-    return _build(header_layout, header._asdict(), "TCRP-2.1")
+    return build_layout(header_layout, header._asdict(), "TCRP-2.1")
 
 
 def check_payload_size(size: int, limit: int = MAX_PAYLOAD_SIZE) -> None:
@@ -174,7 +174,7 @@ def decode_frame(data: bytes) -> Frame:
         )  # fmt: skip
     if len(data) > end:
         _trailing(len(data), end, "TCRP-2.2")
-    fields = _parse(frame_layout, data, "TCRP-2.2")
+    fields = parse_layout(frame_layout, data, "TCRP-2.2")
     room = _text(fields.room, "TCRP-2.3b", "room name", HEADER_SIZE)
     return Frame(room, fields.operation, fields.state, fields.payload)
 
@@ -185,7 +185,7 @@ def encode_frame(frame: Frame) -> bytes:
     _check_byte("TCRP-2.1", "Operation", frame.operation)
     _check_byte("TCRP-2.1", "State", frame.state)
     _check_bytes("TCRP-2.4a", "payload", frame.payload, MAX_PAYLOAD_SIZE, secret=True)
-    return _build(frame_layout, {**frame._asdict(), "room": room}, "TCRP-2.2")
+    return build_layout(frame_layout, {**frame._asdict(), "room": room}, "TCRP-2.2")
 
 
 def decode_packet(data: bytes) -> ChatPacket:
@@ -208,7 +208,7 @@ def decode_packet(data: bytes) -> ChatPacket:
             f"the {field} ends after {len(data) - offset} of {size} bytes",
             clause="TCRP-4.2b", field=field, offset=offset, value=len(data) - offset, limit=size,
         )  # fmt: skip
-    fields = _parse(packet_layout, data, "TCRP-4.2b")
+    fields = parse_layout(packet_layout, data, "TCRP-4.2b")
     return ChatPacket(_text(fields.room, "TCRP-2.3b", "room name", 2), fields.token, fields.message)
 
 
@@ -218,7 +218,7 @@ def encode_packet(packet: ChatPacket) -> bytes:
     _check_bytes("TCRP-3.8c", "token", packet.token, MAX_TOKEN_SIZE, secret=True)
     space = MAX_UP_SIZE - 2 - len(room) - len(packet.token)
     _check_bytes("TCRP-4.1", "message", packet.message, space)
-    return _build(packet_layout, {**packet._asdict(), "room": room}, "TCRP-4.1")
+    return build_layout(packet_layout, {**packet._asdict(), "room": room}, "TCRP-4.1")
 
 
 def decode_delivery(data: bytes) -> ChatMessage | Disconnect | Information:
@@ -232,15 +232,15 @@ def decode_delivery(data: bytes) -> ChatMessage | Disconnect | Information:
             clause="TCRP-4.6e", field="datagram", offset=MAX_DOWN_SIZE, value=len(data), limit=MAX_DOWN_SIZE,
         )  # fmt: skip
     if data[:1] == bytes([NoticeKind.DISCONNECT]):
-        return Disconnect(_text(_parse(notice_layout, data, "TCRP-5.4a").text, "TCRP-5.4a", "text", 1))
+        return Disconnect(_text(parse_layout(notice_layout, data, "TCRP-5.4a").text, "TCRP-5.4a", "text", 1))
     if data[:1] == bytes([NoticeKind.INFORMATION]):
-        return Information(_text(_parse(notice_layout, data, "TCRP-5.5").text, "TCRP-5.5", "text", 1))
+        return Information(_text(parse_layout(notice_layout, data, "TCRP-5.5").text, "TCRP-5.5", "text", 1))
     if SEPARATOR not in data:
         _remote(
             "the datagram is neither chat, which holds ': ' after the user name, nor a notice",
             clause="TCRP-4.6a", field="separator", offset=len(data),
         )  # fmt: skip
-    fields = _parse(chat_layout, data, "TCRP-4.6a")
+    fields = parse_layout(chat_layout, data, "TCRP-4.6a")
     user = _text(fields.user, "TCRP-4.6a", "user name", 0)
     if problem := user_problem(user):
         _remote(clause="TCRP-4.6a", field="user name", offset=0, **problem._asdict())
@@ -252,7 +252,7 @@ def encode_delivery(delivery: ChatMessage | Disconnect | Information) -> bytes:
     if isinstance(delivery, ChatMessage):
         user = check_user(delivery.user)
         _check_bytes("TCRP-4.6e", "message", delivery.message, MAX_DOWN_SIZE - len(user) - len(SEPARATOR))
-        return _build(chat_layout, {"user": user, "message": delivery.message}, "TCRP-4.6a")
+        return build_layout(chat_layout, {"user": user, "message": delivery.message}, "TCRP-4.6a")
     if not isinstance(delivery, Disconnect | Information):
         _local(
             f"the datagram is {type(delivery).__name__}, not ChatMessage, Disconnect or Information",
@@ -261,7 +261,7 @@ def encode_delivery(delivery: ChatMessage | Disconnect | Information) -> bytes:
     closed = isinstance(delivery, Disconnect)
     text = _text_bytes(delivery.text, "TCRP-5.4a" if closed else "TCRP-5.5", "text", MAX_DOWN_SIZE - 1)
     kind = NoticeKind.DISCONNECT if closed else NoticeKind.INFORMATION
-    return _build(notice_layout, {"kind": kind, "text": text}, "TCRP-5.4a")
+    return build_layout(notice_layout, {"kind": kind, "text": text}, "TCRP-5.4a")
 
 
 def decode_status(payload: bytes) -> int:
@@ -271,14 +271,14 @@ def decode_status(payload: bytes) -> int:
             f"the payload of an ACK has {len(payload)} bytes: it is one byte of status",
             clause="TCRP-3.4a", field="status", offset=min(len(payload), 1), value=len(payload), limit=1,
         )  # fmt: skip
-    status: int = _parse(status_layout, payload, "TCRP-3.4a").status
+    status: int = parse_layout(status_layout, payload, "TCRP-3.4a").status
     return Status(status) if status in Status.__members__.values() else status
 
 
 def encode_status(status: int) -> bytes:
     """Encode the payload of an ACK."""
     _check_byte("TCRP-3.4a", "status", status)
-    return _build(status_layout, {"status": status}, "TCRP-3.4a")
+    return build_layout(status_layout, {"status": status}, "TCRP-3.4a")
 
 
 def check_token(payload: bytes) -> bytes:
@@ -288,7 +288,7 @@ def check_token(payload: bytes) -> bytes:
             f"the token has {len(payload)} bytes: 1 to {MAX_TOKEN_SIZE}",
             clause="TCRP-3.8c", field="token", offset=0, value=len(payload), limit=MAX_TOKEN_SIZE,
         )  # fmt: skip
-    return bytes(_parse(token_layout, payload, "TCRP-3.8c").token)
+    return bytes(parse_layout(token_layout, payload, "TCRP-3.8c").token)
 
 
 def check_room(room: str) -> bytes:
@@ -330,7 +330,7 @@ def user_problem(user: str) -> Problem | None:
     )
 
 
-def _parse(layout: Construct, data: bytes, clause: str) -> Any:
+def parse_layout(layout: Construct, data: bytes, clause: str) -> Any:
     try:
         return layout.parse_stream(BytesIO(data))
     except ConstructError as error:
@@ -338,7 +338,7 @@ def _parse(layout: Construct, data: bytes, clause: str) -> Any:
         raise RemoteProtocolError(str(error).replace("\n", " "), clause=clause, field=field) from error
 
 
-def _build(layout: Construct, fields: dict[str, Any], clause: str) -> bytes:
+def build_layout(layout: Construct, fields: dict[str, Any], clause: str) -> bytes:
     try:
         return bytes(layout.build(fields))
     except ConstructError as error:

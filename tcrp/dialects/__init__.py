@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tcrp.dialects.base import Can, Dialect, Passwords, Ports
+from tcrp.dialects.base import Can, Dialect, Layouts, Passwords, Ports
 from tcrp.dialects.fixed_fields import FixedFields
 from tcrp.dialects.fixed_width import FixedWidth
 from tcrp.dialects.json_envelope import JsonEnvelope
@@ -94,4 +94,16 @@ def _built_in(name: str) -> Dialect:
     return _DIALECTS[name]()
 
 
-__all__ = ["DEFAULT", "Can", "Dialect", "Passwords", "Ports", "UnknownDialect", "get", "names", "of_text", "to_text"]
+__all__ = [
+    "DEFAULT",
+    "Can",
+    "Dialect",
+    "Layouts",
+    "Passwords",
+    "Ports",
+    "UnknownDialect",
+    "get",
+    "names",
+    "of_text",
+    "to_text",
+]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
+from construct import Struct
+
 from tcrp.conversation import Conversation, Limits
 from tcrp.messages import Address, Down, Membership, Up, UpKind, Want
 from tcrp.policy import Policy
@@ -33,6 +35,15 @@ class Can(NamedTuple):
     """A client's datagrams go where its TCP connection comes from, so both have one port number."""
 
 
+class Layouts(NamedTuple):
+    """How datagrams are declared, for whoever shows them field by field. None: nothing is declared but bytes."""
+
+    up: Struct | None = None
+    down: Struct | None = None
+    notice: Struct | None = None
+    """Of a server's datagram that begins with a byte of `NoticeKind`, where such a one is a notice."""
+
+
 class Passwords(Protocol):
     """How a dialect's passwords are kept, where the server may not choose. Both calls may be slow."""
 
@@ -57,6 +68,9 @@ class Dialect(Protocol):
 
     @property
     def can(self) -> Can: ...
+
+    @property
+    def layouts(self) -> Layouts: ...
 
     @property
     def passwords(self) -> Passwords | None:

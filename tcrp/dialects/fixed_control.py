@@ -24,7 +24,7 @@ from tcrp.conversation import Limits
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.messages import Ack, Address, Complete, Create, Join, Reply, Want
-from tcrp.wire import _build, _parse
+from tcrp.wire import build_layout, parse_layout
 
 HEADER_SIZE = 32
 TOKEN_SIZE = 36
@@ -96,7 +96,7 @@ def decode_header(data: bytes) -> Header:
             f"the header has {len(data)} bytes: {HEADER_SIZE}",
             clause="TCRP-2.1", field="header", offset=min(len(data), HEADER_SIZE), value=len(data), limit=HEADER_SIZE,
         )  # fmt: skip
-    fields = _parse(header_layout, data, "TCRP-2.1")
+    fields = parse_layout(header_layout, data, "TCRP-2.1")
     return Header(
         fields.capacity,
         fields.operation,
@@ -114,7 +114,7 @@ def encode_header(header: Header) -> bytes:
         "user": _padded(header.user, "user name", USER_SIZE),
         "password": _padded(header.password, "password", PASSWORD_SIZE),
     }
-    return _build(header_layout, {**header._asdict(), **texts}, "TCRP-2.1")
+    return build_layout(header_layout, {**header._asdict(), **texts}, "TCRP-2.1")
 
 
 def decode_address(data: bytes) -> Address:
@@ -223,9 +223,9 @@ class ServerConversation:
                 text = _address_bytes(address)
                 if creating:
                     self._repeat(State.COMPLETE)
-                    self._out += _build(created_layout, {"token": token, "address": text}, "TCRP-3.5a")
+                    self._out += build_layout(created_layout, {"token": token, "address": text}, "TCRP-3.5a")
                 else:
-                    self._out += _build(joined_layout, {"answer": GOOD, "address": text}, "TCRP-3.5a")
+                    self._out += build_layout(joined_layout, {"answer": GOOD, "address": text}, "TCRP-3.5a")
                 self._finish()
             case step, _:
                 raise RuntimeError(f"{type(reply).__name__} is not due at step {step.name}")
@@ -291,7 +291,9 @@ class ClientConversation:
         self._out = encode_header(_header_of(want))
         if isinstance(want, Join):
             self._token = _invite_of(want)
-            self._out += _build(token_layout, {"token": self._token}, "TCRP-3.2a")  # in one segment with the header
+            self._out += build_layout(
+                token_layout, {"token": self._token}, "TCRP-3.2a"
+            )  # in one segment with the header
 
     @property
     def closing(self) -> bool:
@@ -355,7 +357,7 @@ class ClientConversation:
                 if state is State.ACK:
                     yield Accepted()
         if self._step is Step.TOKEN and len(self._in) >= TOKEN_SIZE:
-            self._token = bytes(_parse(created_layout, bytes(self._in), "TCRP-3.5a").token)
+            self._token = bytes(parse_layout(created_layout, bytes(self._in), "TCRP-3.5a").token)
             del self._in[:TOKEN_SIZE]
             self._step = Step.ADDRESS
 
@@ -375,7 +377,7 @@ class ClientConversation:
     def _read_joined(self) -> Iterator[Event]:
         if self._step is not Step.ANSWER or not self._in:
             return
-        answer = bytes(_parse(joined_layout, bytes(self._in), "TCRP-3.4a").answer)
+        answer = bytes(parse_layout(joined_layout, bytes(self._in), "TCRP-3.4a").answer)
         del self._in[:1]
         if answer == GOOD:
             self._step = Step.ADDRESS

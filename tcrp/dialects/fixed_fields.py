@@ -15,7 +15,7 @@ from construct import Const, GreedyBytes, Struct
 from tcrp import constants
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.dialects.fixed_control import (
     CLIENT_PORT,
     ClientConversation,
@@ -27,7 +27,7 @@ from tcrp.dialects.fixed_control import (
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want, Why
 from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey
-from tcrp.wire import Until, _build, _parse
+from tcrp.wire import Until, build_layout, parse_layout
 
 SEPARATOR = b":"
 
@@ -88,6 +88,7 @@ class FixedFields:
     ports: Ports = Ports(9001, 9002)
     policy: Policy = POLICY
     can: Can = Can(capacity=True, invites=True, keepalive=False, notices=False, frames=False)
+    layouts: Layouts = Layouts(up_layout, down_layout)
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
@@ -98,7 +99,7 @@ class FixedFields:
 
     def read_up(self, data: bytes, source: Address) -> Up:
         _check_chat(data, MAX_UP_SIZE, 2)
-        fields = _parse(up_layout, data, "TCRP-4.2b")
+        fields = parse_layout(up_layout, data, "TCRP-4.2b")
         return Up(read_kind(fields.message), None, fields.token, fields.user.decode(), fields.message)
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
@@ -113,7 +114,7 @@ class FixedFields:
             _check_chat(data, MAX_DOWN_SIZE, 1)
         except RemoteProtocolError:
             return Down(DownKind.UNKNOWN, None, data)
-        fields = _parse(down_layout, data, "TCRP-4.6a")
+        fields = parse_layout(down_layout, data, "TCRP-4.6a")
         return Down(DownKind.CHAT, fields.user.decode(), fields.message)
 
     def write_down(self, down: Down) -> bytes | None:
@@ -149,7 +150,7 @@ def _write_chat(user: str, message: bytes, most: int, token: bytes | None = None
         _check_colon(value, field)
     separators = {"before_user": SEPARATOR, "before_message": SEPARATOR}
     fields = {"token": token, "user": name, "message": message, **separators}
-    data = _build(down_layout if token is None else up_layout, fields, "TCRP-4.1")
+    data = build_layout(down_layout if token is None else up_layout, fields, "TCRP-4.1")
     if len(data) > most:
         space = most - len(data) + len(message)
         raise LocalProtocolError(

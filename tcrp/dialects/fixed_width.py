@@ -15,13 +15,14 @@ from typing import Any
 from construct import Adapter, Bytes, Construct, Struct
 
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
+from tcrp.dialects.base import Layouts
 from tcrp.dialects.fixed_control import check_user, text_bytes
 from tcrp.dialects.fixed_fields import POLICY as FIXED_FIELDS_POLICY
 from tcrp.dialects.fixed_fields import FixedFields, message_of, read_kind, said_down
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind
 from tcrp.policy import Idle, Policy
-from tcrp.wire import _build, _parse
+from tcrp.wire import build_layout, parse_layout
 
 SHORT_TOKEN_SIZE = 32
 USER_FIELD_SIZE = 255
@@ -65,6 +66,7 @@ class FixedWidth(FixedFields):
 
     name: str = "fixed-width"
     policy: Policy = POLICY
+    layouts: Layouts = Layouts(up_layout, down_layout)
 
     def read_up(self, data: bytes, source: Address) -> Up:
         fields = _read(up_layout, data, MAX_UP_SIZE)
@@ -106,7 +108,7 @@ def _read(layout: Construct, data: bytes, size: int) -> Any:
             f"the datagram has {len(data)} bytes: exactly {size}",
             clause="TCRP-4.2a", field="datagram", offset=min(len(data), size), value=len(data), limit=size,
         )  # fmt: skip
-    fields = _parse(layout, data, "TCRP-4.2b")
+    fields = parse_layout(layout, data, "TCRP-4.2b")
     try:
         fields.user.decode()
         fields.message.decode()
@@ -132,4 +134,4 @@ def _write(layout: Construct, user: str, message: bytes, space: int, **fields: b
                 field=field,
                 limit="no NUL at its end",
             )
-    return _build(layout, {**fields, "user": name, "message": message}, "TCRP-4.1")
+    return build_layout(layout, {**fields, "user": name, "message": message}, "TCRP-4.1")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tcrp.conversation import Limits
 from tcrp.dialects.answers import Answers
-from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.dialects.contradictions import check
 from tcrp.dialects.file import load
 from tcrp.dialects.framed_client import FramedClient
@@ -43,6 +43,7 @@ class Framed:
         self._ups = Ups(answers)
         self._downs = Downs(answers, self._ups)
         self.policy = _policy(answers)
+        self.layouts = Layouts(self._ups.declared, self._downs.declared)
         self.can = self._abilities()
 
     @classmethod

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from construct import Struct
+
 from tcrp.dialects.answers import Answers, NoticeAnswers
 from tcrp.dialects.framed_layouts import BinaryLayout, Fields, JsonLayout, Layout, TextLayout, Type
 from tcrp.dialects.framed_text import fill, match, pieces, read_object, write_json
@@ -44,6 +46,11 @@ class Ups:
         self._layout = _up_layout(answers)
         self._utf8 = answers.chat.utf8_only or answers.down.form == "json"
         self._learns = answers.address.learnt == "message"
+
+    @property
+    def declared(self) -> Struct | None:
+        """The layout of what is not JSON."""
+        return self._layout.declared
 
     @property
     def registers(self) -> bool:
@@ -183,6 +190,11 @@ class Downs:
         self._marks = answers.notices.closed_mark.encode(), answers.notices.info_mark.encode()
         self._notices = {why: notice for why in Why if (notice := _notice(answers, why)).to != "nobody"}
         self._layout = self._chat_layout()
+
+    @property
+    def declared(self) -> Struct | None:
+        """The layout of chat, where it is not JSON or the sender's datagram."""
+        return self._layout.declared if self._layout else None
 
     def _chat_layout(self) -> Layout | None:
         down = self._answers.down

@@ -34,6 +34,9 @@ NAMES: Mapping[str, str] = {"room": "room name", "token": "token", "user": "user
 class Layout(Protocol):
     """One kind of datagram."""
 
+    declared: Struct | None
+    """How it is declared; None: as JSON."""
+
     def read(self, data: bytes) -> Fields:
         """Its fields. Raises RemoteProtocolError."""
 
@@ -46,7 +49,7 @@ class BinaryLayout:
 
     def __init__(self, elements: tuple[str, ...], token_size: int) -> None:
         self._sized = [name.removesuffix("-size") for name in elements if name.endswith("-size")]
-        self._layout = Struct(*(self._element(name, elements, token_size) for name in elements))
+        self.declared = Struct(*(self._element(name, elements, token_size) for name in elements))
         self._names = [name for name in elements if not name.endswith("-size")]
 
     def _element(self, name: str, elements: tuple[str, ...], token_size: int) -> Construct:
@@ -63,7 +66,7 @@ class BinaryLayout:
 
     def read(self, data: bytes) -> Fields:
         stream = BytesIO(data)
-        fields = _parse(self._layout, stream, len(data))
+        fields = _parse(self.declared, stream, len(data))
         if rest := stream.read():
             raise RemoteProtocolError(
                 f"{len(rest)} bytes are left over after {len(data) - len(rest)}",
@@ -75,7 +78,7 @@ class BinaryLayout:
         for name in self._sized:
             if len(fields[name]) > 255:
                 raise _too_long(name, len(fields[name]), 255)
-        return _build(self._layout, fields)
+        return _build(self.declared, fields)
 
 
 class TextLayout:
@@ -98,11 +101,11 @@ class TextLayout:
             if after:
                 self._ends.append((piece, after))
         self._names = parts[1::2]
-        self._layout = Struct(*constructs)
+        self.declared = Struct(*constructs)
 
     def read(self, data: bytes) -> Fields:
         stream = BytesIO(data)
-        fields = _parse(self._layout, stream, len(data))
+        fields = _parse(self.declared, stream, len(data))
         if stream.read():
             raise RemoteProtocolError("there is more after it", clause="TCRP-4.2b", field="datagram", offset=0)
         return {name: fields[name] for name in self._names}
@@ -114,11 +117,13 @@ class TextLayout:
                     f"the {NAMES[name]} holds {end.decode()!r}, which ends it here",
                     clause="TCRP-4.6a", field=NAMES[name], value=None, limit=f"without {end.decode()!r}",
                 )  # fmt: skip
-        return _build(self._layout, fields)
+        return _build(self.declared, fields)
 
 
 class JsonLayout:
     """An object. `keys`: the JSON key of each field, in their order."""
+
+    declared: Struct | None = None
 
     def __init__(self, keys: Mapping[str, str | bool], *, escapes: bool) -> None:
         self._keys = {name: key for name, key in keys.items() if isinstance(key, str)}

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from tcrp import wire
 from tcrp.constants import HEADER_SIZE, MAX_DOWN_SIZE, Operation, State, Status
 from tcrp.conversation import Conversation, FrameReader, Limits
-from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.dialects.tcrp import within_payload
 from tcrp.errors import LocalProtocolError, MissingExtra, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Listed, Malformed, Refused, Requested, TimedOut
@@ -433,6 +433,7 @@ class JsonEnvelope:
     ports: Ports = Ports(6058, 7018)
     policy: Policy = POLICY
     can: Can = Can(listing=True, keepalive=False)
+    layouts: Layouts = Layouts(wire.packet_layout)
 
     @property
     def passwords(self) -> Passwords:

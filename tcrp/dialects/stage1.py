@@ -12,11 +12,11 @@ from construct import Bytes, GreedyBytes, Int8ub, Rebuild, Struct, len_, this
 
 from tcrp.constants import MAX_UP_SIZE, MAX_USER_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want
 from tcrp.policy import Bind, Idle, MemberKey, Policy, RoomKey
-from tcrp.wire import _build, _parse
+from tcrp.wire import build_layout, parse_layout
 
 MAX_SIZE = MAX_UP_SIZE
 """The longest datagram, either way, in bytes."""
@@ -46,6 +46,7 @@ class Stage1:
     ports: Ports = Ports(None, 9002)
     policy: Policy = POLICY
     can: Can = Can(tcp=False, rooms=False, passwords=False, keepalive=False, notices=False, frames=False)
+    layouts: Layouts = Layouts(datagram_layout, datagram_layout)
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
@@ -100,7 +101,7 @@ def _decode(data: bytes) -> tuple[str, bytes]:
             f"the user name ends after {len(data) - 1} of {data[0]} bytes",
             clause=_CLAUSE, field="user name", offset=1, value=len(data) - 1, limit=data[0],
         )  # fmt: skip
-    fields = _parse(datagram_layout, data, _CLAUSE)
+    fields = parse_layout(datagram_layout, data, _CLAUSE)
     return fields.user.decode(errors="surrogateescape"), fields.message
 
 
@@ -112,4 +113,4 @@ def _encode(user: str, message: bytes) -> bytes:
             f"the message has {len(message)} bytes: at most {space} fit beside the user name",
             clause=_CLAUSE, field="message", value=len(message), limit=space,
         )  # fmt: skip
-    return _build(datagram_layout, {"user": name, "message": message}, _CLAUSE)
+    return build_layout(datagram_layout, {"user": name, "message": message}, _CLAUSE)

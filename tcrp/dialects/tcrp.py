@@ -15,7 +15,7 @@ from enum import Enum, auto
 from tcrp import constants, wire
 from tcrp.constants import HEADER_SIZE, Operation, State, Status
 from tcrp.conversation import FrameReader, Limits
-from tcrp.dialects.base import Can, Passwords, Ports
+from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.messages import (
@@ -273,6 +273,7 @@ class Tcrp:
     ports: Ports = Ports(constants.TCP_PORT, constants.UDP_PORT)
     policy: Policy = field(default_factory=Policy)
     can: Can = Can()
+    layouts: Layouts = Layouts(wire.packet_layout, wire.chat_layout, wire.notice_layout)
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> ClientConversation:
