@@ -81,6 +81,12 @@ class Bench:
         self._retired: deque[socket.socket] = deque()
         self._held: dict[tuple[str, int], tuple[Any, Steps, NameState]] = {}
 
+    def speak(self, dialect: Dialect) -> None:
+        """Another dialect from here on."""
+        self.dialect = dialect
+        self.terms = Terms(dialect, self.terms.host)
+        self.registers_by_chat = False
+
     def at(self, host: str) -> "Bench":
         """The same ports at another address of the server's machine."""
         return Bench(AddressTarget(self.target.endpoint._replace(host=host)), self.dialect, self.waits)
@@ -426,6 +432,11 @@ class Bench:
         left_behind = peer.move()
         self._peers.append(left_behind)
         return left_behind
+
+    @property
+    def secret(self) -> str | None:
+        """A password; None where the dialect has none."""
+        return "Secret-1" if self.dialect.can.passwords else None
 
     @property
     def local_host(self) -> str:

@@ -14,6 +14,7 @@ from conformance import clauses, index
 from conformance.clauses import Clause, Level, UnknownClause
 from conformance.home import stranger
 from conformance.verdicts import Exit
+from tcrp import dialects
 
 REPORTS = ("json", "junit", "html", "md")
 
@@ -62,7 +63,11 @@ def _parser() -> Parser:
     run.add_argument("clauses", nargs="*", metavar="CLAUSE", help="clauses (4.3a), groups (4.3) or sections (4)")
     run.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
     run.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
-    run.add_argument("--dialect", metavar="NAME|FILE", help="the dialect it speaks (default: tcrp)")
+    run.add_argument(
+        "--dialect", metavar="auto|NAME|FILE", default="auto",
+        help=f"the dialect it speaks: {', '.join(dialects.names())}, a .toml file that says another, or auto: tcrp if "
+        "the plain conversation works in it, else what a probe finds (default: auto)",
+    )  # fmt: skip
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
     run.add_argument("--skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     run.add_argument(
@@ -98,6 +103,22 @@ def _parser() -> Parser:
     explain = commands.add_parser("explain", help="explain a clause", description="Say what a clause is about.")
     explain.add_argument("clauses", nargs="+", metavar="CLAUSE", help="clauses, groups or sections")
     explain.set_defaults(command=_explain)
+
+    probe = commands.add_parser(
+        "probe",
+        help="find out how a server talks",
+        description="Find out how a running server talks and name its dialect, or write a dialect file with the bytes "
+        "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 4 usage, 6 unreachable, "
+        "7 the server died.",
+    )
+    probe.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
+    probe.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    probe.add_argument("-o", "--output", metavar="FILE", help="where the dialect file goes (default: the screen)")
+    probe.add_argument(
+        "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
+    )
+    probe.set_defaults(command=_probe)
+
     replay = commands.add_parser(
         "replay",
         help="repeat a finding",
@@ -145,6 +166,17 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         return int(run(arguments))
     except Refused as refused:
+        fail(str(refused), refused.code)
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    if arguments.target is None and arguments.exec is None:
+        fail("no server to probe: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
+    with _needing("probing"):
+        from conformance.probe import probe
+    try:
+        return int(probe.run(arguments))
+    except probe.Refused as refused:
         fail(str(refused), refused.code)
 
 

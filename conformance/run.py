@@ -17,7 +17,7 @@ from conformance.deviations import Deviation
 from conformance.home import cache_folder
 from conformance.presentation import Findings
 from conformance.screen import print_end, print_findings
-from conformance.session import Session, UsageProblem
+from conformance.session import AUTO, Session, UsageProblem
 from conformance.terminal import Progress
 from conformance.verdicts import Exit, Verdict, exit_code
 from tcrp import __version__
@@ -45,8 +45,10 @@ def run(arguments: argparse.Namespace) -> Exit:
     progress = Progress(session, arguments.verbose - arguments.quiet)
     if not arguments.quiet:
         target = arguments.exec or session.target.endpoint
-        head = f"tcrp-conformance {__version__}  target {target}  dialect {session.bench.dialect.name}  seed {seed}"
+        dialect = AUTO if session.automatic else session.bench.dialect.name
+        head = f"tcrp-conformance {__version__}  target {target}  dialect {dialect}  seed {seed}"
         progress.screen.print(head, soft_wrap=True)
+        session.told = lambda line: progress.screen.print(line, soft_wrap=True)
     ended = _tests(arguments.k, progress)
     if arguments.k is not None:
         progress.chosen = []
@@ -114,6 +116,8 @@ def _tell(
         code = Exit.UNREACHABLE
     elif ended == pytest.ExitCode.INTERNAL_ERROR:
         code = Exit.SUITE_FAULT
+    if session.probed is not None and session.probed.toml is not None:
+        (folder / "dialect.toml").write_text(session.probed.toml, encoding="utf-8")
     findings = Findings(session)
     report: dict[str, Any] = progress.report(
         target=str(session.target.endpoint), dialect=session.bench.dialect.name, seed=seed, exit_code=code,

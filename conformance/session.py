@@ -3,9 +3,9 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -26,7 +26,12 @@ from conformance.verdicts import Exit
 from tcrp import MAX_ROOM_SIZE, LocalProtocolError, dialects
 from tcrp.endpoint import parse_endpoint
 
+if TYPE_CHECKING:
+    from conformance.probe.probe import Probed
+
 OUTPUT_LINES = 40
+AUTO = "auto"
+"""In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
 STAGE_1 = "TCRP-7.1"
 
 
@@ -55,6 +60,11 @@ class Session:
         self.died = False
         self.unreachable: str | None = None
         self.seed = examples.drawing.seed
+        self.automatic = False
+        """Nobody has said which dialect the server speaks."""
+        self.told: Callable[[str], None] = lambda line: None
+        """Takes what is to be said of the dialect that a probe is looking for, line by line."""
+        self.probed: Probed | None = None
         self.given: str | None = None
         self.command: str | None = None
         """What the command line said of the endpoint: the address, and the command that starts it."""
@@ -72,7 +82,8 @@ class Session:
     def of_options(cls, options: Any) -> "Session":
         """From the plugin's options. UsageProblem for one that cannot be followed."""
         try:
-            dialect = dialects.get(options.tcrp_dialect or dialects.DEFAULT)
+            named = options.tcrp_dialect or dialects.DEFAULT
+            dialect = dialects.get(dialects.DEFAULT if named == AUTO else named)
             given = parse_endpoint(options.tcrp_target, dialect.ports) if options.tcrp_target else None
             target: Target
             if options.tcrp_exec:
@@ -97,6 +108,7 @@ class Session:
         bench = Bench(target, dialect, Waits(options.tcrp_timeout), options.tcrp_idle_timeout)
         session = cls(target, bench, chosen, options.tcrp_max_time, options.tcrp_runs)
         session.given, session.command = options.tcrp_target, options.tcrp_exec
+        session.automatic = named == AUTO
         return session
 
     @contextlib.contextmanager
@@ -111,6 +123,8 @@ class Session:
                 if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
                     raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
                 self._hold_baseline()
+                if self.automatic and self._baseline.findings:
+                    self._find_dialect()
                 self._pending.extend(self._baseline_outcomes())
             except (Unreachable, TargetLost) as error:
                 self.unreachable = str(error)
@@ -313,6 +327,30 @@ class Session:
     def _hold_baseline(self) -> None:
         self._baseline = baseline.hold(self.bench)
         self.bench.chat_works = self._baseline.no_chat is None
+
+    def _find_dialect(self) -> None:
+        """The plain conversation does not work in the canonical dialect: does another fit?"""
+        from conformance.probe.probe import probe  # here, since most runs need none of it
+
+        self.told("the plain conversation does not work in dialect tcrp: probing for another")
+        self.bench.close()
+        if self.target.ended() is not None:
+            self.target.restart()
+        self.probed = probe(self.target, tell=lambda text: None)
+        if self.target.renewable:
+            self.target.restart()
+            self.bench.forget()
+        found = self.probed.dialect
+        if found is None or found.name == self.bench.dialect.name:
+            self.told(f"no other was found in {self.probed.seconds:.0f} s: see tcrp-conformance probe")
+        else:
+            where = "" if self.probed.name else ", see dialect.toml beside the report"
+            self.told(f"dialect {found.name}, found in {self.probed.seconds:.0f} s{where}")
+            for line in self.probed.lines:
+                if line.startswith("  nearest"):
+                    self.told(line)
+            self.bench.speak(found)
+        self._hold_baseline()
 
     def _baseline_outcomes(self) -> list[Outcome]:
         """What the plain conversation found. Where it fails only sometimes, the rest is judged all the same."""

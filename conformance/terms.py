@@ -56,13 +56,13 @@ def canonical(status: Status) -> Seen:
 class Terms:
     """A dialect as the suite's tests need to know it."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, host: str = _HERE[0]) -> None:
+        """`host`: this machine's address towards the server, for requests that declare one."""
         self.dialect = dialect
+        self.host = host
         self._refusals: dict[tuple[type, Status], Seen] = {}
         self._malformed: frozenset[int] | None = None
         self._notices: dict[tuple[int, str], set[bytes]] = {}
-        self.host = _HERE[0]
-        """This machine's address towards the server, for requests that declare one."""
 
     @property
     def binds_first(self) -> bool:

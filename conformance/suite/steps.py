@@ -7,7 +7,7 @@ from typing import NamedTuple
 from conformance.bench import Bench, fresh, nonce
 from conformance.findings import Mismatch
 from conformance.marks import must_be_refused
-from conformance.names import another
+from conformance.names import another, names
 from conformance.peers import Answer, Peer
 from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
@@ -32,15 +32,19 @@ def exchanges(bench: Bench) -> list[Exchange]:
 
 
 def _exchanged(bench: Bench) -> list[Exchange]:
-    room = fresh() + "-MiXed"
+    room = fresh() + ("-MiXed" if names.longest is None else "")
     held: list[Exchange] = []
     for want, status in (
-        (Join(room, "bob", "Secret-1"), Status.ROOM_NOT_FOUND),
-        (Create(room, "alicia", "Secret-1"), Status.OK),
-        (Create(room, "alicia", "Secret-1"), Status.ROOM_EXISTS),
+        (Join(room, "bob", bench.secret), Status.ROOM_NOT_FOUND),
+        (Create(room, "alicia", bench.secret), Status.OK),
+        (Create(room, "alicia", bench.secret), Status.ROOM_EXISTS),
         (Join(room, "bob", "Wrong-12"), Status.WRONG_PASSWORD),
-        (Join(room, "bob", "Secret-1"), Status.OK),
+        (Join(room, "bob", bench.secret), Status.OK),
     ):
+        if status is Status.WRONG_PASSWORD and not bench.dialect.can.passwords:
+            continue
+        if status is Status.ROOM_EXISTS and not bench.terms.by_name:
+            continue
         closes = all(one.answer.closed for one in held)  # if not, that is known, and need not be waited for again
         held.append(Exchange(want, status, bench.ask(want, to_the_end=closes)))
     return held

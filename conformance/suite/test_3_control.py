@@ -110,6 +110,8 @@ def test_a_good_create_and_a_good_join_have_status_0(bench: Bench) -> None:
 @clause("TCRP-3.4d")
 def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
     for password, others in ((None, ("alicia",)), ("Secret-1", ("alicia", "mallory"))):
+        if password is not None and not bench.dialect.can.passwords:
+            continue
         room = fresh()
         must_be_served(bench, bench.ask(Create(room, "alicia", password)), "a CREATE of a new room")
         for want in (Create(room, user, password if user == "alicia" else None) for user in others):
@@ -149,8 +151,10 @@ def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
 @clause("TCRP-3.6a")
 def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
     for held in exchanges(bench):
-        if not held.answer.closed:
+        if held.answer.means(held.status).closed and not held.answer.closed:
             raise Mismatch(f"the connection to be closed after the {held}", str(held.answer), data=held.answer.data)
+    if not bench.terms.forge.frames:
+        return
     malformed = bench.frame(fresh().encode(), b"")
     answer = bench.ask(Create(fresh(), "alicia"), data=malformed, to_the_end=True)
     if not answer.closed:

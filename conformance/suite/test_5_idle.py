@@ -56,6 +56,8 @@ def scene(bench: Bench) -> Scene:
     """The scene, played at the first need."""
     if bench.idle_timeout is None:
         unsupported("needs --idle-timeout, the server's idle time")
+    if bench.dialect.policy.idle.seconds is None:
+        unsupported("in this dialect nobody is removed for being silent")
     seen = bench.once(_played)
     if seen.problem is not None:
         raise seen.problem
@@ -80,7 +82,7 @@ def _played(bench: Bench) -> Scene:
 
 
 def _play(bench: Bench, idle: float, seen: Scene) -> None:
-    room, password = fresh(), "Secret-1"
+    room, password = fresh(), bench.secret
     end = 2 * idle + 1 + SLACK + bench.waits.round_trip
     host, guest, talker, quiet, early = bench.room(
         "host", "guest", "talker", "quiet", "early", room=room, password=password
@@ -146,8 +148,9 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
             seen.bystander_notices.append(name)
     _look_around(bench, seen, host, guest, talker, quiet, silent)
     _look_at_the_orphans(bench, seen, orphan_host)
-    answer = bench.ask(Join(room, "guest"))
-    seen.back_without_password = "" if answer.says(Status.WRONG_PASSWORD) else str(answer)
+    if password is not None:
+        answer = bench.ask(Join(room, "guest"))
+        seen.back_without_password = "" if answer.says(Status.WRONG_PASSWORD) else str(answer)
     answer = bench.ask(Join(room, "guest", password))
     seen.back_with_password = "" if answer.token is not None else str(answer)
     if answer.token is not None:
@@ -168,7 +171,7 @@ def _moved(bench: Bench, host: Peer, guest: Peer) -> Peer:
     return guest
 
 
-def _keep_a_namesake(bench: Bench, room: str, password: str) -> None:
+def _keep_a_namesake(bench: Bench, room: str, password: str | None) -> None:
     """Another guest, who stays; no matter if there can be none."""
     answer = bench.ask(Join(room, "guest", password))
     if answer.token is not None:

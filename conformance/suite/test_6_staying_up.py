@@ -267,7 +267,7 @@ def test_a_refused_request_leaves_nothing_behind(bench: Bench) -> None:
 @clause("TCRP-6.2a")
 def test_a_refused_join_leaves_no_room_behind(bench: Bench) -> None:
     room = fresh()
-    must_have_status(bench, bench.ask(Join(room, "bob", "Secret-1")), Status.ROOM_NOT_FOUND, "a JOIN of no room")
+    must_have_status(bench, bench.ask(Join(room, "bob", bench.secret)), Status.ROOM_NOT_FOUND, "a JOIN of no room")
     must_be_served(bench, bench.ask(Create(room, "alicia")), "a CREATE of a room that somebody tried to join before")
 
 

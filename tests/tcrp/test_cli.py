@@ -220,7 +220,8 @@ def test_any_bytes_are_shown(data: bytes, kind: str) -> None:
 
 
 def test_a_dialect_that_declares_no_layout_shows_the_datagram_whole() -> None:
-    other = tcrp.dialects.get("tcrp").__class__(name="other")  # type: ignore[call-arg]
+    bare = tcrp.dialects.Layouts()
+    other = tcrp.dialects.get("tcrp").__class__(name="other", layouts=bare)  # type: ignore[call-arg]
     (packet,) = cli.decode(bytes.fromhex(PACKET), "packet", other)
     assert [row.field for row in packet.rows] == ["datagram"]
     assert packet.message == "CHAT: room 'r1', token 'tok', message 'hello'"

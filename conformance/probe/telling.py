@@ -1,0 +1,96 @@
+"""What a probe has to say: lines for the screen, and a dialect file with the evidence above every key."""
+
+import textwrap
+from collections.abc import Iterator
+
+from conformance.probe.learning import Notebook, Sure, plain, shown
+from conformance.probe.reading import Reply, what_it_looks_like
+from tcrp.dialects import file
+from tcrp.dialects.answers import Answers
+from tcrp.dialects.file import DialectFileError
+
+WIDTH = 112
+_ROW = 16
+_NEVER = {
+    "idle.seconds": "idle times are longer than a probe",
+    "idle.counts": "idle times are longer than a probe",
+    "notices.idle": "idle times are longer than a probe",
+    "notices.host-idle": "idle times are longer than a probe",
+    "notices.stopped": "the server was not stopped",
+    "notices.unreachable": "nobody was made unreachable",
+}
+
+
+def toml(notes: Notebook, answers: Answers, head: list[str]) -> str:
+    """The dialect file. What does not go together is left as in the canonical dialect, and said."""
+    comments = notes.comments()
+    about = [*head, *(f"not in this file: {remark}" for remark in notes.remarks)]
+    about += [f"{key} is assumed: {why}" for key, why in _NEVER.items() if key not in notes.learnt]
+    comments[""] = _wrapped(about)
+    wrapped = {key: _wrapped([text]) for key, text in comments.items() if key}
+    return file.dumps(answers, {"": comments[""], **wrapped})
+
+
+def _wrapped(lines: list[str]) -> str:
+    out: list[str] = []
+    for line in lines:
+        clean = "".join(c if c.isprintable() else " " for c in line)
+        out += textwrap.wrap(clean, WIDTH, break_on_hyphens=False) or [""]
+    return "\n".join(out)
+
+
+def checked(notes: Notebook, answers: Answers) -> tuple[Answers, list[str]]:
+    """The answers as a file can hold them, and what was in the way."""
+    problems: list[str] = []
+    while True:
+        try:
+            return file.loads(file.dumps(answers), f"{answers.name}.toml"), problems
+        except DialectFileError as error:
+            problem = str(error)
+            problems.append(problem)
+            key = next((key for key in sorted(notes.learnt, key=len, reverse=True) if key in problem), None)
+            if key is None or len(problems) > 10:
+                raise
+            del notes.learnt[key]
+            notes.remark(f"{key} is left out: {problem}")
+            answers = notes.answers(answers.name, answers.ports.tcp or None, answers.ports.udp)
+
+
+def table(notes: Notebook) -> Iterator[str]:
+    """A line a table of the dialect file: what was learnt, and how sure."""
+    rows: dict[str, list[str]] = {}
+    for key, learnt in notes.learnt.items():
+        head, _, rest = key.partition(".")
+        mark = "" if learnt.sure is Sure.SURE else "?" if learnt.sure is Sure.LIKELY else "??"
+        rows.setdefault(head, []).append(f"{rest} {plain(learnt.value)}{mark}")
+    for head, items in rows.items():
+        lines = textwrap.wrap(" · ".join(items), WIDTH - _ROW, break_on_hyphens=False)
+        for number, line in enumerate(lines):
+            yield f"  {head if not number else '':<{_ROW - 2}}{line}"
+
+
+def open_questions(notes: Notebook) -> Iterator[str]:
+    """What could not be learnt, and why."""
+    for key, why in notes.unknown.items():
+        yield f"  not learnt  {key}: {why}"
+    yield "  not learnt  idle: idle times are longer than a probe (60 s assumed)"
+
+
+def unreadable(sent: bytes, got: bytes, reply: Reply) -> Iterator[str]:
+    """Bytes in which nobody here sees a token, beside what they were the answer to."""
+    if reply.framed:
+        frames = "; ".join(f"State {part.state}, payload {shown(part.payload)!r}" for part in reply.parts)
+        yield f"  it answers with frames: {frames}"
+    else:
+        yield f"  {what_it_looks_like(got)}:"
+    yield from _hex("sent", sent)
+    yield from _hex("came", got)
+
+
+def _hex(name: str, data: bytes) -> Iterator[str]:
+    for start in range(0, min(len(data), 128), 16):
+        part = data[start : start + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        yield f"    {name if not start else '':<5} {start:4}  {part.hex(' '):<47}  {text}"
+    if len(data) > 128:
+        yield f"          ...   {len(data)} bytes"
