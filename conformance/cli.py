@@ -14,7 +14,6 @@ from conformance import clauses, index
 from conformance.clauses import Clause, Level, UnknownClause
 from conformance.home import stranger
 from conformance.verdicts import Exit
-from tcrp import dialects
 
 REPORTS = ("json", "junit", "html", "md")
 
@@ -65,8 +64,8 @@ def _parser() -> Parser:
     run.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
     run.add_argument(
         "--dialect", metavar="auto|NAME|FILE", default="auto",
-        help=f"the dialect it speaks: {', '.join(dialects.names())}, a .toml file that says another, or auto: tcrp if "
-        "the plain conversation works in it, else what a probe finds (default: auto)",
+        help="the dialect it speaks: a built-in one, a .toml file that says another, or auto: tcrp if the plain "
+        "conversation works in it, else what a probe finds (default: auto)",
     )  # fmt: skip
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
     run.add_argument("--skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")

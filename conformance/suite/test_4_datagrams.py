@@ -278,6 +278,7 @@ def test_members_over_ipv4_and_over_ipv6_hear_each_other(bench: Bench) -> None:
         unsupported("needs a server that listens on IPv6 too")
     finally:
         other.close()
+        other.release()
 
 
 @clause("TCRP-4.3a")

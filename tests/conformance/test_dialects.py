@@ -121,3 +121,45 @@ def test_a_file_that_says_no_dialect_is_a_line(command):
     assert done.returncode == 4
     assert f"{path}:2: request.payload" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_auto_is_the_canonical_dialect_without_a_probe_where_that_works(command):
+    done = command("run", "2.1", "--dialect", "auto", "--exec", command.reference)
+    assert done.returncode == 0, done.stdout
+    assert command.report()["dialect"] == "tcrp"
+    assert "probing" not in done.stdout
+
+
+def test_auto_finds_a_built_in_dialect(command):
+    server = f"{command.reference} --dialect json-status"
+    done = command("run", "2.5a", "3.4e", "4.5a", "--dialect", "auto", "--exec", server)
+    assert done.returncode == 0, done.stdout
+    assert command.report()["dialect"] == "json-status"
+    assert "dialect json-status, found in" in done.stdout
+
+
+def test_auto_writes_the_dialect_that_it_found(command):
+    path = command.folder / "ours.toml"
+    path.write_text(FILE)
+    done = command("run", "2.5a", "4.5a", "--dialect", "auto", "--exec", f"{command.reference} --dialect {path}")
+    assert done.returncode == 0, done.stdout
+    found = command.folder / "tcrp-report" / "dialect.toml"
+    assert dialects.get(str(found)).answers.request.user_key == "user_name"
+    again = command("run", "4.5a", "--dialect", str(found), "--exec", f"{command.reference} --dialect {path}")
+    assert again.returncode == 0, again.stdout
+
+
+def test_auto_without_any_dialect_judges_in_the_canonical_one(command):
+    server = command.server("""
+        @fault("now", "TCRP-3.4a", note="")
+        class Now(Server):
+            def take(self, stream):
+                stream.close()
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """)
+    done = command("run", "2.1", "3.4a", "--dialect", "auto", "--exec", server)
+    assert done.returncode == 1, done.stdout
+    assert command.report()["dialect"] == "tcrp"
+    assert "no other was found" in done.stdout

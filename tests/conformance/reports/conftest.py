@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from conformance.clauses import all_clauses, clause
-from conformance.forge import frame, payload
+from conformance.forge import canonical_frame as frame
+from conformance.forge import payload
 from conformance.recording import Does, Step
 from tcrp import wire
 from tcrp.annotate import Row, annotate, mark
