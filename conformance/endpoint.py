@@ -90,10 +90,12 @@ class ProcessTarget:
 
     @property
     def renewable(self) -> bool:
-        """Whether it can be started anew at any time. On a port of its own choice the connections of before may hold
-        the port for a minute (TIME_WAIT).
+        """Whether it can be started anew at any time: on a port that it had before, be it its default, the connections
+        of before may hold the port for a minute (TIME_WAIT).
         """
-        return self._given is None
+        if self._given is not None:
+            return False
+        return "{tcp}" in self.command or self.endpoint.tcp != self._defaults.tcp or self.endpoint.tcp is None
 
     @property
     def stopped(self) -> bool:

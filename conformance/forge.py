@@ -64,12 +64,13 @@ class Forge:
 
     def frame(
         self, room: bytes, payload: bytes, *, join: bool = False, operation: int | None = None,
-        state: int | None = None, room_size: int | None = None, payload_size: int | None = None,
+        state: int | None = None, room_size: int | None = None, payload_size: int | None = None, bare: bool = False,
     ) -> bytes:  # fmt: skip
         """A frame that may lie about its sizes, by default a CREATE, or a JOIN, or one of another operation. A payload
-        of JSON is that of the canonical dialect, and is put into the names of this one.
+        of JSON is that of the canonical dialect, and is put into the names of this one. `bare`: if it has no password,
+        it says nothing of one, even where this dialect's requests always do.
         """
-        payload = self.in_its_names(payload)
+        payload = self.in_its_names(payload, bare=bare)
         usual = decode_header(self._plain[:HEADER_SIZE])
         header = Header(
             len(room) if room_size is None else room_size,
@@ -89,7 +90,7 @@ class Forge:
         """Whether the payload is a JSON object that names the user."""
         return self._user_key is not None
 
-    def in_its_names(self, payload: bytes) -> bytes:
+    def in_its_names(self, payload: bytes, *, bare: bool = False) -> bytes:
         """A JSON payload of the canonical dialect, well-formed or not, with this dialect's keys, and what else its
         requests always hold.
         """
@@ -98,8 +99,11 @@ class Forge:
         for key, named in (("username", self._user_key), ("password", self._password_key)):
             if named is not None:
                 payload = payload.replace(json.dumps(key).encode(), json.dumps(named).encode())
-        if self._others:
-            more = json.dumps(self._others, ensure_ascii=False).encode()[:-1]
+        others = self._others
+        if not bare and not self._says_a_password(payload):
+            others = others | self._no_password
+        if others:
+            more = json.dumps(others, ensure_ascii=False).encode()[:-1]
             payload = more + (b"" if payload[1:].lstrip()[:1] == b"}" else b",") + payload[1:]
         return payload
 
@@ -134,3 +138,18 @@ class Forge:
     def _others(self) -> dict[str, Any]:
         named = (self._user_key, self._password_key)
         return {key: value for key, value in self._fields(self._plain).items() if key not in named}
+
+    @cached_property
+    def _no_password(self) -> dict[str, Any]:
+        """How a request says that there is no password, where it always does."""
+        fields = self._fields(self._plain)
+        return {key: value for key, value in fields.items() if key == self._password_key}
+
+    def _says_a_password(self, payload: bytes) -> bool:
+        """Whether the object has that key itself; of what is no JSON, whether it holds it anywhere."""
+        if self._password_key is None:
+            return False
+        try:
+            return self._password_key in json.loads(payload)
+        except (ValueError, RecursionError):
+            return json.dumps(self._password_key).encode() in payload

@@ -53,7 +53,7 @@ class Findings:
             "hinge": evidence.hinge,
             "advice": evidence.advice,
             "conversation": list(evidence.steps),
-            "ladder": ladder(steps),
+            "ladder": ladder(steps, dialect=self._bench.dialect),
             "messages": messages(steps, self._bench.dialect, data, evidence.at, outcome.actual or ""),
             "output": list(evidence.output),
             "replay": replay,

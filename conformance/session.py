@@ -29,6 +29,8 @@ from tcrp.endpoint import parse_endpoint
 if TYPE_CHECKING:
     from conformance.probe.probe import Probed
 
+ENDING_SECONDS = 1.0
+"""How long a process that cannot be reached may take to end."""
 OUTPUT_LINES = 40
 AUTO = "auto"
 """In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
@@ -271,9 +273,20 @@ class Session:
             broken, ended = baseline.ROOMS, str(lost)
         if ended is None:
             self._broken = broken
-            return outcome, broken is None
+            return outcome._replace(result="fail"), broken is None
         self._broken = baseline.ROOMS
+        if self.target.owned and self._outlives():
+            return outcome._replace(result="fail"), False
         return self._crashed(outcome, self.target.ended() or ended), False
+
+    def _outlives(self) -> bool:
+        """Whether a process of ours lives on although it cannot be reached: it may be about to end."""
+        deadline = time.monotonic() + ENDING_SECONDS
+        while self.target.ended() is None:
+            if time.monotonic() > deadline:
+                return True
+            self.bench.waits.pause()
+        return False
 
     def _crashed(self, outcome: Outcome, ended: str) -> Outcome:
         """How it ended, and its last word."""

@@ -91,6 +91,11 @@ class Terms:
         return Accepted in map(type, self._events(Create("r", "alicia"), Status.OK)[0])
 
     @cached_property
+    def acknowledges_first(self) -> bool:
+        """The first part of an answer comes before the request is looked at, whatever it is worth."""
+        return Accepted in map(type, self._events(Create("r", "alicia"), Status.MALFORMED)[0])
+
+    @cached_property
     def registers(self) -> bool:
         """A member can say where it is."""
         return self.dialect.write_up(_MEMBER, UpKind.REGISTER) is not None
@@ -277,6 +282,12 @@ class Terms:
         joined = any(isinstance(event, Joined) for event in seen)
         return Seen(Status.OK if accepted and status is Status.OK else refused, joined, closing)
 
+    @cached_property
+    def _token(self) -> bytes:
+        """A token as this dialect's servers give out: where it is not delimited, its size matters."""
+        form = self.dialect.policy.token
+        return form() if callable(form) else _TOKEN
+
     def _events(self, want: Want, status: Status) -> tuple[list[Event], bool]:
         """What a client is told when the server answers so, and whether the server closes then."""
         client = self.dialect.client(want, _HERE, 0.0, strict=False)
@@ -288,7 +299,7 @@ class Terms:
                     server.send(Ack(status))
                     if status is Status.OK:
                         address = _HERE if self.dialect.policy.register is Register.ASSIGNED else None
-                        server.send(Complete(_TOKEN, address))
+                        server.send(Complete(self._token, address))
             if data := server.data_to_send():
                 seen += client.receive_data(data, 0.0)
             _pass_time(client, seen)

@@ -13,6 +13,7 @@ from conformance.findings import Finding
 from conformance.names import NameState, names
 from conformance.recording import Steps
 from conformance.variation import AS_IS, Variation
+from tcrp import LocalProtocolError
 
 Play = Callable[..., None]
 
@@ -52,7 +53,7 @@ def attempt(bench: Bench, trial: Trial, variation: Variation = AS_IS) -> Attempt
             trial.play(bench=bench, **trial.example)
     except Finding as raised:
         found = raised
-    except (pytest.skip.Exception, OSError):
+    except (pytest.skip.Exception, OSError, LocalProtocolError):
         judged = False
     steps = bench.recorder.steps()
     try:

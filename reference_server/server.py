@@ -4,7 +4,8 @@ import asyncio
 import secrets
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -72,7 +73,7 @@ class Server:
         policy = self._dialect.policy
         relay = Relay(
             self._dialect,
-            mint=lambda: _mint(policy.token),
+            mint=_maker(policy.token),
             limits=RoomLimits(self._limits.rooms, self._limits.members),
             idle_seconds=self._idle_seconds,
             addresses=() if policy.client_port is None else _loopback_addresses(policy.client_port),
@@ -114,6 +115,10 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _maker(form: TokenForm | Callable[[], bytes]) -> Callable[[], bytes]:
+    return partial(_mint, form) if isinstance(form, TokenForm) else form
 
 
 def _mint(form: TokenForm) -> bytes:

@@ -3,7 +3,7 @@
 Each question has the answers that running implementations give. The defaults are the canonical dialect's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -106,7 +106,8 @@ class Policy:
     idle: Idle = Idle()
     max_failures: int | None = 3
     """Delivery failures in a row after which a member is removed as if idle (TCRP-5.6)."""
-    token: TokenForm = TokenForm.UUID
+    token: TokenForm | Callable[[], bytes] = TokenForm.UUID
+    """What a new token looks like, or what makes one."""
     client_port: int | None = None
     """Where clients listen on the address that they are given; of Register.ASSIGNED only."""
     typing: float = 0.0

@@ -27,10 +27,10 @@ _VALUES = st.recursive(
 )
 
 
-def _create(bench: Bench, payload: bytes, what: str, room: str | None = None) -> str:
+def _create(bench: Bench, payload: bytes, what: str, room: str | None = None, *, bare: bool = False) -> str:
     """A CREATE with this payload must be served. Returns the room's name."""
     room = room or fresh()
-    data = bench.frame(room.encode(), payload)
+    data = bench.frame(room.encode(), payload, bare=bare)
     must_be_served(bench, bench.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
     return room
 
@@ -83,8 +83,8 @@ def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
 def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
     forms = ('{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}')
     for created, joined in zip(forms, (*forms[1:], forms[0]), strict=True):
-        room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}")
-        data = bench.frame(room.encode(), (joined % "bob").encode(), join=True)
+        room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}", bare=True)
+        data = bench.frame(room.encode(), (joined % "bob").encode(), join=True, bare=True)
         what = f"a JOIN with {joined % 'bob'} of a room created with {created % 'alicia'}"
         must_be_served(bench, bench.ask(Join(room, "bob"), data=data), what, data)
 

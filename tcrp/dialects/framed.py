@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from pathlib import Path
 
 from tcrp.conversation import Limits
@@ -42,7 +43,7 @@ class Framed:
         self._codec = Codec(answers)
         self._ups = Ups(answers)
         self._downs = Downs(answers, self._ups)
-        self.policy = _policy(answers)
+        self.policy = replace(_policy(answers), token=self.mint)
         self.layouts = Layouts(self._ups.declared, self._downs.declared)
         self.can = self._abilities()
 

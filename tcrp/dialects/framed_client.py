@@ -214,7 +214,7 @@ class FramedClient(FramedConversation):
     def _size_of_token(self, final: bool) -> int | None:
         """Bytes of the token or of what stands in its place, or None if only the end tells."""
         answers, buffer = self._answers, self._buffer
-        if answers.token.form == "json" or buffer[:1] in _JSON_BEGINS:
+        if answers.token.form == "json" or (buffer[:1] in _JSON_BEGINS and answers.reply.refusal != "text"):
             found = find_json(buffer, final=False)
             return found.end if found else None
         if answers.token.ends == "pause":
