@@ -29,6 +29,8 @@ from tcrp.endpoint import parse_endpoint
 if TYPE_CHECKING:
     from conformance.probe.probe import Probed
 
+DYING_SECONDS = 0.3
+"""How long a process that has closed a connection without an answer may take to end."""
 ENDING_SECONDS = 1.0
 """How long a process that cannot be reached may take to end."""
 OUTPUT_LINES = 40
@@ -279,9 +281,9 @@ class Session:
             return outcome._replace(result="fail"), False
         return self._crashed(outcome, self.target.ended() or ended), False
 
-    def _outlives(self) -> bool:
-        """Whether a process of ours lives on although it cannot be reached: it may be about to end."""
-        deadline = time.monotonic() + ENDING_SECONDS
+    def _outlives(self, seconds: float = ENDING_SECONDS) -> bool:
+        """Whether a process of ours lives on although something went wrong: it may be about to end."""
+        deadline = time.monotonic() + (seconds if self.target.owned else 0.0)
         while self.target.ended() is None:
             if time.monotonic() > deadline:
                 return True
@@ -382,7 +384,7 @@ class Session:
     def _examined_baseline(self, outcome: Outcome, found: Mismatch) -> tuple[Outcome, bool]:
         """With its evidence, and whether it fails only sometimes."""
         steps, names = found.steps or (), found.names or self.bench.began_with
-        if (ended := self.target.ended()) is not None:
+        if not self._outlives(DYING_SECONDS) and (ended := self.target.ended()) is not None:
             outcome = self._crashed(outcome, ended)
         output = tuple(self.target.output(OUTPUT_LINES))
         evidence = _evidence(found, steps, address_of(baseline.plain), {}, names)._replace(output=output)
