@@ -110,6 +110,23 @@ def test_a_server_that_serves_one_connection_is_not_taken_for_unreachable(comman
     assert "does not speak the dialect" not in done.stdout
 
 
+def test_a_server_that_lives_on_but_takes_nobody_is_no_crash(command):
+    server = command.server("""
+        @fault("now", "TCRP-6.1e", note="")
+        class Now(Server):
+            def take(self, stream):
+                if not stream.peek(10.0).startswith(b"\\x0d"):
+                    self.tcp.close()
+                super().take(stream)
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """)
+    done = command("run", "6.1e", *HASTY, "--runs", "1", "--exec", server)
+    assert done.returncode == 1, done.stdout
+    assert verdicts(command) == {"6.1e": "fail"}
+
+
 def first(bench: Bench) -> None:
     bench.still_serves("nothing")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -528,3 +529,18 @@ def test_the_canonical_notices_and_keepalives_stay_in_the_canonical_dialect(name
         for kind in (DownKind.CLOSED, DownKind.INFO):
             data = dialect.write_down(Down(kind, "a", b"", why, "r"))
             assert data is None or data[0] not in (4, 5)
+
+
+def test_a_raw_token_may_begin_as_json_does(odd: Callable[[str], Framed]) -> None:
+    dialect = odd("raw_token")
+    token = b"{" + b"\xff" * (dialect.answers.token.size - 1)
+    client = dialect.client(tcrp.Create("r", "alice"), ("127.0.0.1", 50000), 0.0)
+    client.data_to_send()
+    assert client.receive_data(token, 0.0) == [tcrp.Joined(token)]
+
+
+def test_new_tokens_are_as_the_file_says(odd: Callable[[str], Framed]) -> None:
+    dialect = odd("raw_token")
+    make = dialect.policy.token
+    assert callable(make)
+    assert {len(make()) for _ in range(20)} == {dialect.answers.token.size}
