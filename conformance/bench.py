@@ -35,6 +35,8 @@ DOWN_SIZE = 65536
 SECOND_ADDRESS = "127.0.0.2"
 RETIRED = min(400, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
 """Sockets that are kept open after use."""
+RETIRED_SECONDS = 5.0
+"""How long they are: by then the server has sent what it had still to send there."""
 NOBODYS = b"00000000-0000-4000-8000-000000000000"
 """A token that no server gives out."""
 
@@ -78,7 +80,7 @@ class Bench:
         self._hosted: list[Peer] = []
         self._common: tuple[list[Peer], list[Peer]] | None = None
         self._guests: list[Peer] = []
-        self._retired: deque[socket.socket] = deque()
+        self._retired: deque[tuple[float, socket.socket]] = deque()
         self._held: dict[tuple[str, int], tuple[Any, Steps, NameState]] = {}
 
     def speak(self, dialect: Dialect) -> None:
@@ -756,14 +758,15 @@ class Bench:
 
     def _retire(self, peer: Peer) -> None:
         """The server may still send to where the peer was, and nobody else shall get that port and hear it."""
-        self._retired.append(peer.retire())
-        while len(self._retired) > RETIRED:
-            self._retired.popleft().close()
+        now = time.monotonic()
+        self._retired.append((now, peer.retire()))
+        while len(self._retired) > RETIRED or now - self._retired[0][0] > RETIRED_SECONDS:
+            self._retired.popleft()[1].close()
 
     def release(self) -> None:
         """The server has been stopped, or is left alone: every port is free for others."""
         while self._retired:
-            self._retired.pop().close()
+            self._retired.pop()[1].close()
 
     def close(self) -> None:
         """End everything, the shared rooms too."""

@@ -19,6 +19,8 @@ from tcrp.errors import LocalProtocolError
 from tcrp.messages import Address, Create, Down, Join, Membership, Up, UpKind, Want, Why
 from tcrp.policy import Audience, Bind, Idle, MemberKey, Policy, Register, RoomKey
 
+UUID_SIZE = 36
+"""Bytes of a UUID as text."""
 _REGISTER = {
     "latest": Register.LATEST,
     "message": Register.MESSAGE,
@@ -43,7 +45,9 @@ class Framed:
         self._codec = Codec(answers)
         self._ups = Ups(answers)
         self._downs = Downs(answers, self._ups)
-        self.policy = replace(_policy(answers), token=self.mint)
+        self.policy = _policy(answers)
+        if (answers.token.alphabet, answers.token.size) != ("uuid", UUID_SIZE):
+            self.policy = replace(self.policy, token=self.mint)
         self.layouts = Layouts(self._ups.declared, self._downs.declared)
         self.can = self._abilities()
 
