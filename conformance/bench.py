@@ -7,7 +7,6 @@ must hear, twice, one round trip apart; what was going to come has come by then.
 
 import contextlib
 import itertools
-import resource
 import select
 import socket
 import time
@@ -33,9 +32,9 @@ Held = TypeVar("Held")
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
 SECOND_ADDRESS = "127.0.0.2"
-RETIRED = min(400, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
+RETIRED = 64
 """Sockets that are kept open after use."""
-RETIRED_SECONDS = 5.0
+RETIRED_SECONDS = 2.0
 """How long they are: by then the server has sent what it had still to send there."""
 NOBODYS = b"00000000-0000-4000-8000-000000000000"
 """A token that no server gives out."""
@@ -232,6 +231,8 @@ class Bench:
         if answer.given is not None:
             return Peer(self.family, answer.given[0], membership, answer.given[1], self.recorder, answer.given[0])
         same = self.variation.same_port
+        if same:
+            self.release()  # one of them might have that port
         port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
         return Peer(self.family, connection.local_host, membership, port, self.recorder, local)
 
@@ -323,6 +324,7 @@ class Bench:
         if answer.given is not None:
             return self.peer(membership, answer.given[0], answer.given[1])
         if same_port or self.variation.same_port:
+            self.release()
             return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
         return self.peer(membership, source)
 
