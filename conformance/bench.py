@@ -331,11 +331,10 @@ class Bench:
     def come_back(self, peer: Peer, want: Join, answer: Answer) -> None:
         """Whoever was a member once is one again, on the same socket if the dialect lets one choose it."""
         again = self.enter(want, answer)
+        self.remove(again)
         if answer.bound is None and answer.given is None:
-            self.remove(again)
             again.close()
         else:
-            self.remove(again)
             peer.socket.close()
             peer.socket = again.socket
         peer.membership = again.membership

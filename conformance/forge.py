@@ -8,7 +8,6 @@ from tcrp import HEADER_SIZE, Address, Create, Dialect, Header, Join, Operation,
 from tcrp import encode_header as canonical_header
 
 CREATE = int(Operation.CREATE)
-JOIN = int(Operation.JOIN)
 _USER, _PASSWORD = "alicia", "a password"
 _ROOM = "r"
 UNBOUND = 59999

@@ -26,10 +26,9 @@ from tcrp import (
     RemoteProtocolError,
     Status,
 )
+from tcrp.events import NO_STATUS
 
 RECEIVE_SIZE = 65536
-NO_STATUS = -1
-"""Of a refusal that has none (tcrp.events.Refused)."""
 UNREAD_POLL = 0.0005
 """Seconds between two looks at whether the server has read what was sent."""
 

@@ -58,6 +58,22 @@ class Conversation(Protocol):
         """Bytes to write now; each is returned once."""
 
 
+class Outgoing:
+    """What either side of every dialect has: bytes that are to be sent, and a deadline."""
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self._out = bytearray()
+        self._deadline = deadline
+
+    def data_to_send(self) -> bytes:
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def timer(self) -> float | None:
+        return self._deadline
+
+
 class FrameReader:
     """Frames out of a stream. Only bytes that have arrived are held: a claimed size allocates nothing (TCRP-2.4b)."""
 

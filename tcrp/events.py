@@ -1,6 +1,6 @@
 """What a TCP conversation tells its caller, on either side."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from tcrp.errors import RemoteProtocolError
 from tcrp.messages import Address, Want
@@ -26,9 +26,13 @@ class Accepted(NamedTuple):
     """Client: the server agreed; the token follows."""
 
 
+NO_STATUS: Final = -1
+"""The status of a refusal that has none, or none that is known."""
+
+
 class Refused(NamedTuple):
     """Client: the server said no. `status` is a `Status` where the dialect's answer has that meaning, or another
-    integer as it came, or -1 where it has none; `text` is what the server said in words, if anything.
+    integer as it came, or `NO_STATUS`; `text` is what the server said in words, if anything.
     """
 
     status: int

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from construct import Adapter, Bytes, GreedyBytes, Int8ub, Struct
 
 from tcrp.constants import Operation, State, Status
-from tcrp.conversation import Limits
+from tcrp.conversation import Limits, Outgoing
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.messages import Ack, Address, Complete, Create, Join, Reply, Want
@@ -151,27 +151,21 @@ class Step(Enum):
     DONE = auto()
 
 
-class ServerConversation:
+class ServerConversation(Outgoing):
     """HEADER -> (TOKEN ->) ANSWER -> COMPLETE -> DONE; a refused join goes back to HEADER."""
 
     def __init__(self, limits: Limits, now: float) -> None:
+        super().__init__(now + limits.silence)
         self._limits = limits
         self._step = Step.HEADER
         self._in = bytearray()
-        self._out = bytearray()
         self._header = Header(0, 0, 0, "", "", "")
         self._heard = now
         self._allowed = limits.silence
-        self._deadline: float | None = now + limits.silence
 
     @property
     def closing(self) -> bool:
         return self._step is Step.DONE
-
-    def data_to_send(self) -> bytes:
-        data = bytes(self._out)
-        self._out.clear()
-        return data
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         if self._step not in (Step.HEADER, Step.TOKEN) or not data:
@@ -195,9 +189,6 @@ class ServerConversation:
         if self._step in (Step.HEADER, Step.TOKEN):
             self._finish()
         return [Ended(early)]
-
-    def timer(self) -> float | None:
-        return self._deadline
 
     def handle_timer(self, now: float) -> list[Event]:
         if self._deadline is None or now < self._deadline:
@@ -276,32 +267,26 @@ class ServerConversation:
         self._step, self._deadline = Step.DONE, None
 
 
-class ClientConversation:
+class ClientConversation(Outgoing):
     """ANSWER -Accepted-> (COMPLETE -> TOKEN ->) ADDRESS -Joined-> DONE; Refused ends in DONE too."""
 
     def __init__(self, want: Want, strict: bool) -> None:
         if not isinstance(want, Create | Join):
             raise LocalProtocolError("this dialect cannot list rooms", clause="TCRP-3.1a", field="operation")
+        super().__init__()
         self._strict = strict
         self._creating = isinstance(want, Create)
         self._step = Step.ANSWER
         self._in = bytearray()
-        self._deadline: float | None = None
         self._token = b""
-        self._out = encode_header(_header_of(want))
+        self._out += encode_header(_header_of(want))
         if isinstance(want, Join):
-            self._token = _invite_of(want)
-            self._out += build_layout(
-                token_layout, {"token": self._token}, "TCRP-3.2a"
-            )  # in one segment with the header
+            self._token = _invite_of(want)  # in one segment with the header
+            self._out += build_layout(token_layout, {"token": self._token}, "TCRP-3.2a")
 
     @property
     def closing(self) -> bool:
         return self._step is Step.DONE
-
-    def data_to_send(self) -> bytes:
-        data, self._out = self._out, b""
-        return data
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         if self._step is Step.DONE:
@@ -329,9 +314,6 @@ class ClientConversation:
         early = self._step is not Step.DONE
         self._finish()
         return [*events, Ended(early)]
-
-    def timer(self) -> float | None:
-        return self._deadline
 
     def handle_timer(self, now: float) -> list[Event]:
         if self._deadline is None or now < self._deadline:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from tcrp.constants import HEADER_SIZE, Status
 from tcrp.dialects.framed_control import PORT_SIZE, Codec, FramedConversation, Step
 from tcrp.dialects.framed_frames import RawFrame, Reader
-from tcrp.dialects.framed_replies import NO_STATUS, No, Outcome, Yes
+from tcrp.dialects.framed_replies import No, Outcome, Yes
 from tcrp.dialects.framed_text import find_json
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
-from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused
+from tcrp.events import NO_STATUS, Accepted, Ended, Event, Joined, Malformed, Refused
 from tcrp.messages import Address, Create, Header, Join, Reply
 
 MAX_UNFRAMED = 64 * 1024

@@ -9,6 +9,7 @@ Anything else ends in DONE.
 
 from enum import Enum, auto
 
+from tcrp.conversation import Outgoing
 from tcrp.dialects.answers import Answers
 from tcrp.dialects.framed_frames import Framing
 from tcrp.dialects.framed_replies import Replies
@@ -54,27 +55,18 @@ class Codec:
         return operation if self.answers.reply.operation == "echoed" else self.answers.reply.operation
 
 
-class FramedConversation:
-    """What both sides share: bytes out, the step, the deadline."""
+class FramedConversation(Outgoing):
+    """What both sides share: the answers and the step."""
 
     def __init__(self, codec: Codec, step: Step) -> None:
+        super().__init__()
         self._codec = codec
         self._answers = codec.answers
         self._step = step
-        self._out = bytearray()
-        self._deadline: float | None = None
 
     @property
     def closing(self) -> bool:
         return self._step is Step.DONE
-
-    def data_to_send(self) -> bytes:
-        data = bytes(self._out)
-        self._out.clear()
-        return data
-
-    def timer(self) -> float | None:
-        return self._deadline
 
     def _finish(self) -> None:
         self._step = Step.DONE

@@ -7,9 +7,8 @@ from tcrp.constants import Status
 from tcrp.dialects.answers import Answers, Scalar
 from tcrp.dialects.framed_text import fill, match, read_json, read_object, write_json
 from tcrp.errors import RemoteProtocolError
+from tcrp.events import NO_STATUS
 
-NO_STATUS: Final = -1
-"""The status of a refusal that has none, or none that is known."""
 MAX_TOKEN: Final = 1024
 """Bytes of a token that is taken from a reply, whatever datagrams can carry."""
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from tcrp import wire
 from tcrp.constants import HEADER_SIZE, MAX_DOWN_SIZE, Operation, State, Status
-from tcrp.conversation import Conversation, FrameReader, Limits
+from tcrp.conversation import Conversation, FrameReader, Limits, Outgoing
 from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.dialects.tcrp import within_payload
 from tcrp.errors import LocalProtocolError, MissingExtra, RemoteProtocolError
@@ -164,21 +164,16 @@ class Step(Enum):
     DONE = auto()
 
 
-class _EnvelopeConversation:
-    """What both sides share: bytes out and the step."""
+class _EnvelopeConversation(Outgoing):
+    """What both sides share: the step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, deadline: float | None = None) -> None:
+        super().__init__(deadline)
         self._step = step
-        self._out = bytearray()
 
     @property
     def closing(self) -> bool:
         return self._step is Step.DONE
-
-    def data_to_send(self) -> bytes:
-        data = bytes(self._out)
-        self._out.clear()
-        return data
 
     def _write(self, room: str, operation: int, state: State, envelope: Envelope) -> None:
         self._out += wire.encode_frame(Frame(room, operation, state, encode_envelope(envelope)))
@@ -188,13 +183,12 @@ class ServerConversation(_EnvelopeConversation):
     """REQUEST -Requested-> ACK -> COMPLETE -> REQUEST, again and again; what cannot be read ends it in DONE."""
 
     def __init__(self, limits: Limits, now: float) -> None:
-        super().__init__(Step.REQUEST)
+        super().__init__(Step.REQUEST, now + limits.silence)
         self._limits = limits
         self._reader = FrameReader(limits.payload)
         self._want: Want = List()
         self._heard = now
         self._allowed = limits.silence
-        self._deadline: float | None = now + limits.silence
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         if self._step is Step.DONE or not data:
@@ -210,9 +204,6 @@ class ServerConversation(_EnvelopeConversation):
         if self._step is Step.REQUEST:
             self._finish()
         return [Ended(early)]
-
-    def timer(self) -> float | None:
-        return self._deadline
 
     def handle_timer(self, now: float) -> list[Event]:
         if self._deadline is None or now < self._deadline:
@@ -318,9 +309,6 @@ class ClientConversation(_EnvelopeConversation):
         if unanswered and isinstance(self._want, Join):  # servers are known that say so by closing
             return [Refused(Status.ROOM_NOT_FOUND), Ended(False)]
         return [Ended(early)]
-
-    def timer(self) -> float | None:
-        return None
 
     def handle_timer(self, now: float) -> list[Event]:
         return []

@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from tcrp import constants, wire
 from tcrp.constants import HEADER_SIZE, Operation, State, Status
-from tcrp.conversation import FrameReader, Limits
+from tcrp.conversation import FrameReader, Limits, Outgoing
 from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
@@ -52,26 +52,17 @@ class Step(Enum):
     DONE = auto()
 
 
-class _TcrpConversation:
-    """What both sides share: bytes out, the step, the deadline."""
+class _TcrpConversation(Outgoing):
+    """What both sides share: the step, and how long the deadline allows."""
 
     def __init__(self, step: Step, deadline: float | None, allowed: float) -> None:
+        super().__init__(deadline)
         self._step = step
-        self._out = bytearray()
-        self._deadline = deadline
         self._allowed = allowed
 
     @property
     def closing(self) -> bool:
         return self._step is Step.DONE
-
-    def data_to_send(self) -> bytes:
-        data = bytes(self._out)
-        self._out.clear()
-        return data
-
-    def timer(self) -> float | None:
-        return self._deadline
 
     def handle_timer(self, now: float) -> list[Event]:
         if self._deadline is None or now < self._deadline:
