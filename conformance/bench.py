@@ -146,7 +146,7 @@ class Bench:
         Status 6 is right while the server still counts what is over: unless the test asks for a limit, the request is
         made once more after a quiet second.
         """
-        want = self._invited(want)
+        want = self.invited(want)
         for attempt in (1, 2):
             connection = self.connect(source)
             try:
@@ -174,7 +174,7 @@ class Bench:
         to_the_end: bool = False, half_close: bool = False,
     ) -> Answer:  # fmt: skip
         """The same on a connection that is open already."""
-        want = self._invited(want)
+        want = self.invited(want)
         if isinstance(want, Create | Join):
             self.users.add(want.user)
         bound = self._bound_first(want, connection)
@@ -211,7 +211,7 @@ class Bench:
             self.guest_tokens.append(answer.token)
         return answer
 
-    def _invited(self, want: Want) -> Want:
+    def invited(self, want: Want) -> Want:
         """A JOIN with the token to enter by, where the dialect has invitations; with one of nobody if none is known."""
         if not self.dialect.can.invites or not isinstance(want, Join) or want.invite is not None:
             return want
@@ -257,7 +257,7 @@ class Bench:
 
     def request(self, want: Want) -> bytes:
         """The bytes of a request; what it declares of a UDP address is true of nobody."""
-        return self.terms.forge.request(self._invited(want))
+        return self.terms.forge.request(self.invited(want))
 
     def frame(self, room: bytes, payload: bytes, **otherwise: Any) -> bytes:
         """A request that no codec would write, by default a CREATE; see forge.Forge.frame."""

@@ -45,8 +45,10 @@ def _exchanged(bench: Bench) -> list[Exchange]:
             continue
         if status is Status.ROOM_EXISTS and not bench.terms.by_name:
             continue
-        closes = all(one.answer.closed for one in held)  # if not, that is known, and need not be waited for again
-        held.append(Exchange(want, status, bench.ask(want, to_the_end=closes)))
+        due = bench.terms.answer(bench.invited(want), status).closed
+        # if one was due and did not come, that is known, and need not be waited for again
+        known = any(one.answer.means(one.status).closed and not one.answer.closed for one in held)
+        held.append(Exchange(want, status, bench.ask(want, to_the_end=due and not known)))
     return held
 
 
