@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check selftest format clean
+.PHONY: demo test check selftest bench format clean
 
 demo: $(READY)
 	$(BIN)/tcrp-conformance run --exec '$(BIN)/tcrp-server --tcp-port {tcp} --udp-port {udp}'
@@ -21,6 +21,10 @@ check: $(READY)
 
 selftest: $(READY)
 	$(BIN)/pytest -n 24 --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q --publish docs/selftest.md tests/selftest
+
+bench: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks --write benchmarks/RESULTS.md
 
 format: $(READY)
 	$(BIN)/ruff format .
