@@ -246,12 +246,13 @@ def resolve(endpoint: Endpoint) -> Endpoint:
 def free_ports(host: str) -> tuple[int, int]:
     """A TCP and a UDP port that are free now, and different."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+    with socket.socket(family, socket.SOCK_STREAM) as tcp:
         tcp.bind(("", 0))
         while True:
-            udp.bind(("", 0))
-            if udp.getsockname()[1] != tcp.getsockname()[1]:
-                return tcp.getsockname()[1], udp.getsockname()[1]
+            with socket.socket(family, socket.SOCK_DGRAM) as udp:
+                udp.bind(("", 0))
+                if udp.getsockname()[1] != tcp.getsockname()[1]:
+                    return tcp.getsockname()[1], udp.getsockname()[1]
 
 
 def parse_ready(line: str, defaults: Ports) -> tuple[int | None, int] | None:
