@@ -51,7 +51,8 @@ def document(sections: Sequence[Section]) -> str:
     head = [
         "# Results",
         "",
-        f"Written by `make bench` on {today}: {machine()}. What is compared ran in turns, in one run; figures are medians.",
+        f"Written by `make bench` on {today}: {machine()}.",
+        "What is compared ran in turns, in one run; figures are medians.",
         "",
     ]
     return "\n".join(head) + "\n\n".join(map(as_markdown, sections)) + "\n"

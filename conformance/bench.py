@@ -11,7 +11,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from conformance.endpoint import AddressTarget, Target
@@ -693,30 +693,48 @@ class Bench:
             a_round *= 2
 
     def fence(self, *members: Peer, after: str = "what was sent before", data: bytes | None = None) -> None:
-        """Every one of these settled members of a room hears a new message, twice, one round trip apart.
+        """Every one of these settled members of a room hears a new message, twice, one round trip apart."""
+        self.fences(members, after=after, data=data)
+
+    def fences(self, *rooms: Sequence[Peer], after: str = "what was sent before", data: bytes | None = None) -> None:
+        """The same in several rooms at once.
 
         All but the second hear before they speak: whoever speaks thereby says where it is.
         """
         for _ in range(2):
-            self.fence_by(members[1], members[0], *members[2:], after=after, data=data)
-            self.fence_by(members[0], members[1], after=after, data=data)
+            self._all_heard([(members[1], (members[0], *members[2:])) for members in rooms], after, data)
+            self._all_heard([(members[0], (members[1],)) for members in rooms], after, data)
 
     def fence_by(self, speaker: Peer, *listeners: Peer, after: str, data: bytes | None = None) -> None:
         """These members hear a new message of the speaker, whatever was sent before. `data`: the bytes of that."""
-        waited, drawn = 0.0, nonce()
+        self._all_heard([(speaker, listeners)], after, data)
+
+    def _all_heard(self, rooms: Sequence[tuple[Peer, Sequence[Peer]]], after: str, data: bytes | None) -> None:
+        """In each room these members hear a new message of the speaker."""
+        waited, unheard = 0.0, [(speaker, nonce(), listeners) for speaker, listeners in rooms]
         for number, wait in enumerate((self.waits.answer, self.waits.prompt)):  # one datagram may be lost
-            mark, waited = another(drawn, number), waited + wait
+            waited += wait
+            marks = [another(drawn, number) for _, drawn, _ in unheard]
             with self.recorder.noting(FENCE):
-                self.say(speaker, mark)
+                for (speaker, _, _), mark in zip(unheard, marks, strict=True):
+                    self.say(speaker, mark)
             deadline = time.monotonic() + wait
-            deaf = [peer for peer in listeners if self.hear(peer, mark, deadline - time.monotonic()) is None]
-            if not deaf:
+            left: list[tuple[Peer, bytes, Sequence[Peer]]] = []
+            for (speaker, drawn, listeners), mark in zip(unheard, marks, strict=True):
+                deaf = [peer for peer in listeners if self.hear(peer, mark, deadline - time.monotonic()) is None]
+                if deaf and not left:
+                    blamed = (speaker, deaf[0], mark)
+                if deaf:
+                    left.append((speaker, drawn, listeners))
+            unheard = left
+            if not unheard:
                 return
+        speaker, listener, mark = blamed
         raise Mismatch(
-            f"{deaf[0]} to receive an ordinary message of {speaker} after {after}",
+            f"{listener} to receive an ordinary message of {speaker} after {after}",
             f"nothing of two in {waited:.1f} s",
             data=data,
-            check=Check("hears", deaf[0].label, mark),
+            check=Check("hears", listener.label, mark),
         )
 
     # Order

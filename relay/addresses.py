@@ -19,7 +19,10 @@ def ip_of(address: Address) -> str:
 
 def key_of(address: Address) -> tuple[str, int]:
     """What is equal for two addresses that are the same one, however they were written."""
-    return ip_of(address), address[1]
+    ip = ip_of(address)
+    if len(address) == 2 and ip is address[0]:
+        return address  # it is kept anyway
+    return ip, address[1]
 
 
 def declared(address: Address | None) -> Address | None:

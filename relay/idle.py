@@ -6,9 +6,7 @@ from relay.rooms import Member
 
 
 class IdleQueue:
-    """Members in the order of their last activity. Every call costs the same however many there are, except that
-    `pop_due` also costs what it returns.
-    """
+    """Members in the order of their last activity. Every call costs the same however many there are."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -29,9 +27,9 @@ class IdleQueue:
             return None
         return next(iter(self._active.values())) + self._seconds
 
-    def pop_due(self, now: float) -> list[Member]:
-        """Those whose time is over, longest silent first; they are no longer in the queue."""
-        due = []
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
-            due.append(self._active.popitem(last=False)[0])
-        return due
+    def pop_due(self, now: float) -> Member | None:
+        """The one who is silent longest, if its time is over; it is no longer in the queue."""
+        deadline = self.next_deadline()
+        if deadline is None or deadline > now:
+            return None
+        return self._active.popitem(last=False)[0]

@@ -16,7 +16,7 @@ class Registry:
         self.rooms: dict[str | bytes | None, Room] = {}
         self._mint = mint
         self._by_token: dict[bytes, Member | None] = {}  # None: reserved, its member is not yet in
-        self._by_address: dict[tuple[str, int], dict[Member, None]] = {}
+        self._by_address: dict[tuple[str, int], Member | dict[Member, None]] = {}  # hardly ever several
 
     def stands(self, room: Room) -> bool:
         """Whether the room has not been closed."""
@@ -27,7 +27,8 @@ class Registry:
 
     def at(self, address: Address) -> tuple[Member, ...]:
         """The members whose datagrams go there."""
-        return tuple(self._by_address.get(key_of(address), ()))
+        there = self._by_address.get(key_of(address), ())
+        return (there,) if isinstance(there, Member) else tuple(there)
 
     def reserve_token(self) -> bytes:
         """A token that nobody holds (TCRP-3.8a)."""
@@ -55,7 +56,14 @@ class Registry:
             return
         self._displace(member)
         member.room.listen(member, address)
-        self._by_address.setdefault(key_of(address), {})[member] = None
+        key = key_of(address)
+        match self._by_address.get(key):
+            case None:
+                self._by_address[key] = member
+            case Member() as other:
+                self._by_address[key] = {other: None, member: None}
+            case several:
+                several[member] = None
 
     def remove(self, member: Member) -> None:
         """The member is gone, its token void (TCRP-5.1b)."""
@@ -69,6 +77,9 @@ class Registry:
             return
         key = key_of(member.address)
         there = self._by_address[key]
-        del there[member]
-        if not there:
+        if there is member:
             del self._by_address[key]
+        elif isinstance(there, dict):
+            del there[member]
+            if not there:
+                del self._by_address[key]

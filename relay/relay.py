@@ -25,6 +25,9 @@ from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Create, Down, DownKind, Join, Up, UpKind, Why
 from tcrp.policy import Bind, IdleScope, MemberKey, Register, RoomKey
 
+_REMOVED_AT_ONCE = 250
+"""Members; telling so many and their rooms takes milliseconds."""
+
 
 class Relay:
     """The rooms of one server, in one dialect.
@@ -296,6 +299,7 @@ class Relay:
         count = len(room.members)
         for member in list(room.members):
             self._forget(member)
+        room.host = None  # the two know each other, and nobody else is to know either
         del self._registry.rooms[room.key]  # the name is free (TCRP-5.2c)
         return [*decisions, RoomClosed(room.name, why, count)]
 
@@ -309,8 +313,16 @@ class Relay:
         return self._idle.next_deadline()
 
     def expire(self, now: float) -> Sequence[Decision]:
-        """Remove those who were silent for too long (TCRP-5.3a). Costs what is removed."""
-        due = sorted(self._idle.pop_due(now), key=_is_host)
+        """Remove those who were silent for too long (TCRP-5.3a), longest silent first.
+
+        Of very many only the first: `next_deadline` is over still, and datagrams can be received before the next call.
+        """
+        due: list[Member] = []
+        count = 0
+        while count < _REMOVED_AT_ONCE and (member := self._idle.pop_due(now)) is not None:
+            due.append(member)
+            count += len(member.room.members) if _is_host(member) else 1
+        due.sort(key=_is_host)
         return [decision for member in due for decision in self._remove(member, Why.IDLE)]
 
     def delivery_failed(self, address: Address) -> Sequence[Decision]:

@@ -23,8 +23,7 @@ def _dropped(bench: Bench, sender: Peer, data: bytes, mark: bytes, what: str) ->
     since = {peer: len(peer.inbox) for peer in (*everybody, sender)}
     with bench.unkept():
         bench.send(sender, data)
-        for members in bench.common_as_they_are():
-            bench.fence(*members, after=what, data=data)
+        bench.fences(*bench.common_as_they_are(), after=what, data=data)
     for peer in everybody:
         bench.must_not_hear(peer, mark, what, data=data)
         for stray in bench.strays(peer, since[peer]):

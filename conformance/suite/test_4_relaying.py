@@ -293,8 +293,7 @@ def test_a_member_is_sent_nothing_but_chat_notices_and_information(bench: Bench)
 @clause("TCRP-4.6d")
 def test_every_datagram_comes_from_the_chat_port(bench: Bench) -> None:
     here, there = bench.common()
-    bench.fence(*here)
-    bench.fence(*there)
+    bench.fences(here, there)
     for peer in (*here, *there):
         for datagram in peer.inbox:
             if datagram.source[1] != bench.udp_address[1]:  # a machine with several addresses may answer from any

@@ -215,8 +215,7 @@ def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected
         raise Mismatch("no notice to bob for the room that he had left before", f"{len(bench.notices(bob, since))}")
     if bench.notices(silent):
         raise Mismatch("no notice to a member that has sent no datagram", "it got one")
-    bench.fence(*here, after="another room has been closed")
-    bench.fence(*there, after="another room has been closed")
+    bench.fences(here, there, after="another room has been closed")
     for peer, seen in zip((*here, *there), marks, strict=True):
         if bench.notices(peer, seen):
             raise Mismatch("no notice to members of other rooms", f"{peer} got one")

@@ -22,7 +22,7 @@ from conformance.player import play
 
 pytestmark = needs_chat
 
-CONVERSATIONS = 2.5
+CONVERSATIONS = 2.0
 """Times the usual examples."""
 STEPS = 20
 """Of one conversation, at most. Datagrams cost next to nothing, so it is requests that are limited."""

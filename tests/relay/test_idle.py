@@ -17,10 +17,11 @@ def test_the_longest_silent_is_due_first_and_at_its_time_exactly():
     queue.touch(a, 0.0)
     queue.touch(b, 10.0)
     assert queue.next_deadline() == 3600.0
-    assert queue.pop_due(3599.999) == []
-    assert queue.pop_due(3600.0) == [a]
+    assert queue.pop_due(3599.999) is None
+    assert queue.pop_due(3600.0) is a
+    assert queue.pop_due(3600.0) is None
     assert queue.next_deadline() == 3610.0
-    assert queue.pop_due(9999.0) == [b]
+    assert queue.pop_due(9999.0) is b
     assert queue.next_deadline() is None
 
 
@@ -28,7 +29,7 @@ def test_nobody_is_due_where_nobody_idles():
     queue, (a,) = IdleQueue(None), _members(1)
     queue.touch(a, 0.0)
     assert queue.next_deadline() is None
-    assert queue.pop_due(1e9) == []
+    assert queue.pop_due(1e9) is None
     queue.discard(a)
 
 
@@ -45,7 +46,10 @@ def test_it_is_a_dict_of_last_activity(steps):
             queue.discard(member)
             model.pop(member, None)
         else:
-            due = {m for m, active in model.items() if active + 30.0 <= now}
-            assert set(queue.pop_due(now)) == due
-            model = {m: active for m, active in model.items() if m not in due}
+            popped = queue.pop_due(now)
+            if popped is None:
+                assert all(active + 30.0 > now for active in model.values())
+            else:
+                assert model[popped] == min(model.values()) <= now - 30.0
+                del model[popped]
         assert queue.next_deadline() == (min(model.values()) + 30.0 if model else None)

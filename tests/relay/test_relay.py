@@ -173,6 +173,22 @@ def test_all_idle_at_once_are_told_once_each(three):
     assert sorted(sent) == [(HOST_IDLE, A), (IDLE, B), (IDLE, C)]
 
 
+def test_of_very_many_idle_members_some_are_removed_at_a_time_and_in_the_end_all(rig):
+    for room in range(40):
+        tokens = [rig.create(f"r{room}"), *(rig.join(f"r{room}") for _ in range(14))]
+        for number, token in enumerate(tokens):
+            rig.receive(up(token, b"", f"r{room}".encode()), ("10.0.0.1", 2000 + 15 * room + number))
+    told, most = [], 0
+    while rig.relay.next_deadline() is not None:
+        sent = rig.do(rig.relay.expire(60.0))
+        assert sent
+        most = max(most, len(sent))
+        told += sent
+    assert most < 300
+    assert len({address for _, address in told}) == len(told) == 40 * 15
+    assert rig.relay.rooms() == ()
+
+
 def test_who_never_registered_idles_without_a_word(rig):
     rig.create("r", "a", now=10.0)
     assert rig.do(rig.relay.expire(69.9)) == []

@@ -95,9 +95,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The short runs last, so that the machine is busy until the end; the slowest are right servers."""
+    """The slow first and the short runs last, so that the machine is busy until the end."""
     kinds = ("odd", "witness", "fault")
     items.sort(key=lambda item: [kind in getattr(item, "fixturenames", ()) for kind in reversed(kinds)])
+    items.sort(key=lambda item: not any(f"[{name}]" in item.name for name in SLOW))
 
 
 class Run(NamedTuple):
