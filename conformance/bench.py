@@ -373,8 +373,7 @@ class Bench:
             try:
                 for peer in itertools.chain(*self._common):
                     peer.inbox.clear()  # nobody asks for what came before
-                for members in self._common:
-                    self.settle(*members)
+                self._settle(self._common, self.waits.answer)
             except Mismatch:
                 self.drop_common()  # whatever has become of them
         if self._common is None:
@@ -658,29 +657,25 @@ class Bench:
 
     def settle(self, *members: Peer, wait: float | None = None) -> None:
         """Register every member, and let messages pass until each has heard another: registration has no answer."""
-        first, second = members[0], members[1]
-        heard_by: dict[Peer, list[bytes]] = {member: [] for member in members}
-        patience = self.waits.answer if wait is None else wait
+        self._settle([members], self.waits.answer if wait is None else wait)
+
+    def _settle(self, rooms: Sequence[Sequence[Peer]], patience: float) -> None:
+        heard_by: dict[Peer, list[bytes]] = {member: [] for members in rooms for member in members}
         deadline = time.monotonic() + patience
         a_round = max(0.05, 4 * self.waits.round_trip)
-        deaf = list(members)
-        drawn = nonce(), nonce()
+        deaf = list(heard_by)
+        drawn = [(nonce(), nonce()) for _ in rooms]
         for number in itertools.count():
             started = time.monotonic()
             with self.recorder.noting(SETTLE):
-                for member in reversed(members) if self.variation.reverse else members:
-                    if member in deaf or member.sent_at is None:
-                        self.register(member)
-                for mark, speaker, listeners in ((drawn[0], first, members[1:]), (drawn[1], second, members[:1])):
-                    probe = another(mark, number)
-                    for listener in listeners:
-                        heard_by[listener].append(probe)
-                    self.say(speaker, probe)
+                for members, marks in zip(rooms, drawn, strict=True):
+                    if any(member in deaf for member in members):
+                        self._introduce(members, deaf, [another(mark, number) for mark in marks], heard_by)
             while (left := min(deadline, started + a_round) - time.monotonic()) > 0:
-                deaf = [m for m in members if not any(self.heard(m, probe) for probe in heard_by[m])]
+                deaf = [m for m in heard_by if not any(self.heard(m, probe) for probe in heard_by[m])]
                 if not deaf:
                     self.waits.measured(time.monotonic() - started)
-                    for member in members:
+                    for member in heard_by:
                         member.kept = True
                     return
                 self.pump(left)
@@ -692,6 +687,18 @@ class Bench:
                 )
             a_round *= 2
 
+    def _introduce(
+        self, members: Sequence[Peer], deaf: Sequence[Peer], probes: Sequence[bytes], heard_by: dict[Peer, list[bytes]]
+    ) -> None:
+        """Register those of a room who have heard nothing yet; then the first and the second say a word."""
+        for member in reversed(members) if self.variation.reverse else members:
+            if member in deaf or member.sent_at is None:
+                self.register(member)
+        for probe, speaker, listeners in zip(probes, members, (members[1:], members[:1]), strict=False):
+            for listener in listeners:
+                heard_by[listener].append(probe)
+            self.say(speaker, probe)
+
     def fence(self, *members: Peer, after: str = "what was sent before", data: bytes | None = None) -> None:
         """Every one of these settled members of a room hears a new message, twice, one round trip apart."""
         self.fences(members, after=after, data=data)
@@ -701,17 +708,18 @@ class Bench:
 
         All but the second hear before they speak: whoever speaks thereby says where it is.
         """
-        for _ in range(2):
-            self._all_heard([(members[1], (members[0], *members[2:])) for members in rooms], after, data)
-            self._all_heard([(members[0], (members[1],)) for members in rooms], after, data)
+        second = [(members[1], (members[0], *members[2:])) for members in rooms]
+        first = [(members[0], (members[1],)) for members in rooms]
+        for speakers in (second, first + second, first):
+            self._all_heard(speakers, after, data)
 
     def fence_by(self, speaker: Peer, *listeners: Peer, after: str, data: bytes | None = None) -> None:
         """These members hear a new message of the speaker, whatever was sent before. `data`: the bytes of that."""
         self._all_heard([(speaker, listeners)], after, data)
 
-    def _all_heard(self, rooms: Sequence[tuple[Peer, Sequence[Peer]]], after: str, data: bytes | None) -> None:
-        """In each room these members hear a new message of the speaker."""
-        waited, unheard = 0.0, [(speaker, nonce(), listeners) for speaker, listeners in rooms]
+    def _all_heard(self, speakers: Sequence[tuple[Peer, Sequence[Peer]]], after: str, data: bytes | None) -> None:
+        """The listeners hear a new message of their speaker."""
+        waited, unheard = 0.0, [(speaker, nonce(), listeners) for speaker, listeners in speakers]
         for number, wait in enumerate((self.waits.answer, self.waits.prompt)):  # one datagram may be lost
             waited += wait
             marks = [another(drawn, number) for _, drawn, _ in unheard]
