@@ -1,4 +1,4 @@
-"""Bytes beside the fields they are, row by row, as the layouts of `tcrp.wire` declare them.
+"""Bytes beside the fields they are, row by row, as the layouts of `tcrp.layouts` declare them.
 
     offset  bytes                                 field                 value
          0  02                                    RoomNameSize          2

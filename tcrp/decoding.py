@@ -16,6 +16,7 @@ from tcrp.dialects import Dialect
 from tcrp.dialects.tcrp import within_payload
 from tcrp.errors import RemoteProtocolError
 from tcrp.events import Malformed, Requested
+from tcrp.layouts import frame_layout, notice_layout, status_layout
 from tcrp.messages import ChatMessage, Create, Disconnect, DownKind, Frame, Information, Join, Membership, UpKind
 
 FRAME, PACKET, DELIVERY = "frame", "packet", "delivery"
@@ -24,7 +25,6 @@ KINDS = (FRAME, PACKET, DELIVERY)
 
 _NOWHERE = ("0.0.0.0", 0)
 _NOBODY = Membership("", "", b"", False)
-_CANONICAL = "tcrp"
 _datagram_layout = Struct("datagram" / GreedyBytes * "datagram")  # for dialects that declare no layout
 _stream_layout = Struct("bytes" / GreedyBytes * "bytes")
 
@@ -88,7 +88,7 @@ def decode(data: bytes, kind: str, dialect: Dialect) -> Iterator[Decoded]:
     elif kind == FRAME:
         for number, (offset, part, whole) in enumerate(_frames(data), 1):
             title = f"frame {number}, at byte {offset}"
-            yield _decoded(title, part, wire.frame_layout, _say_frame, dialect, offset)._replace(whole=whole)
+            yield _decoded(title, part, frame_layout, _say_frame, dialect, offset)._replace(whole=whole)
     elif kind == PACKET:
         yield _decoded("packet, from a client", data, dialect.layouts.up or _datagram_layout, _say_packet, dialect)
     else:
@@ -151,8 +151,9 @@ def _is_delivery(data: bytes) -> bool:
 
 def _say_frame(data: bytes, dialect: Dialect) -> Said:
     frame = wire.decode_frame(data)
-    if dialect.name != _CANONICAL:
-        return Said(repr(frame))
+    if dialect.layouts.status is not status_layout:
+        what = f"operation {frame.operation} state {frame.state}"
+        return Said(what, (("room", repr(frame.room)), ("payload", counted(len(frame.payload), "byte"))))
     if frame.state in (State.ACK, State.COMPLETE):
         return _say_reply(frame)
     if frame.state != State.REQUEST:  # whoever has sent it
@@ -188,7 +189,7 @@ def _say_packet(data: bytes, dialect: Dialect) -> Said:
 
 
 def _say_delivery(data: bytes, dialect: Dialect) -> Said:
-    if dialect.name != _CANONICAL:
+    if dialect.layouts.notice is not notice_layout:
         down = dialect.read_down(data, _NOBODY)
         if down.kind is DownKind.UNKNOWN:
             raise RemoteProtocolError(

@@ -5,12 +5,16 @@ messages become bytes (`tcrp.wire`).
 """
 
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from tcrp.constants import Status
 
 Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """A socket address as Python's socket module gives it: IPv4 has two items, IPv6 four."""
+
+
+make: Final = tuple.__new__
+"""`make(Header, (...))` is `Header(...)` in half the time, for codecs: it counts no fields and knows no defaults."""
 
 
 class Header(NamedTuple):

@@ -10,8 +10,9 @@ from typing import Any
 
 from tcrp.constants import MAX_PASSWORD_SIZE
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.layouts import request_layout
 from tcrp.messages import Request
-from tcrp.wire import check_user, request_layout, user_problem
+from tcrp.wire import check_user, user_problem
 
 _ESCAPES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character

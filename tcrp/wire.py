@@ -1,33 +1,12 @@
-"""The canonical layouts, declared with construct, and the functions that decode and encode them.
+"""Bytes to messages and back: frames, and datagrams of either side (sections 2, 4 and 5).
 
-    frame     RoomNameSize 1 | Operation 1 | State 1 | OperationPayloadSize 29 | room name | payload
-              its payload: a request's text, the status 1 of an ACK, the token of a COMPLETE
-    packet    RoomNameSize 1 | TokenSize 1 | room name | token | message          client to server
-    chat      user name | ": " | message                                         server to client
-    notice    kind 1 (4 disconnect, 5 information) | text                         server to client
-
-The declarations say how bytes lie; the functions say what is allowed, and name clause, field and offset
-of what is not. A decode returns or raises RemoteProtocolError, an encode returns or raises LocalProtocolError:
-no ConstructError leaves this module. Parsing is interpreted on purpose: a compiled construct accepts truncated input.
+`tcrp.layouts` declares how bytes lie; here they are cut and joined by hand, which is many times as fast, and held to
+what is allowed: an error names clause, field and offset. A decode returns or raises RemoteProtocolError, an encode
+returns or raises LocalProtocolError. Whatever bytes-like object is decoded, what comes out of it is bytes.
 """
 
-from io import BytesIO
-from typing import Any, NamedTuple, NoReturn
-
-from construct import (
-    Bytes,
-    BytesInteger,
-    Const,
-    Construct,
-    ConstructError,
-    GreedyBytes,
-    Int8ub,
-    Rebuild,
-    StreamError,
-    Struct,
-    len_,
-    this,
-)
+import re
+from typing import Any, Final, NamedTuple, NoReturn
 
 from tcrp.constants import (
     HEADER_SIZE,
@@ -42,69 +21,15 @@ from tcrp.constants import (
     Status,
 )
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
-from tcrp.messages import ChatMessage, ChatPacket, Disconnect, Frame, Header, Information
+from tcrp.messages import ChatMessage, ChatPacket, Disconnect, Frame, Header, Information, make
 
-
-class Until(Construct):  # type: ignore[misc]  # construct is untyped
-    """The bytes before the first `separator`, which stays in the stream (NullTerminated looks at whole multiples)."""
-
-    def __init__(self, separator: bytes) -> None:
-        super().__init__()
-        self.separator = separator
-
-    def _parse(self, stream: Any, context: Any, path: str) -> bytes:
-        start = stream.tell()
-        before, found, _ = stream.read().partition(self.separator)
-        if not found:
-            raise StreamError(f"no {self.separator!r} in what follows", path=path)
-        stream.seek(start + len(before))
-        return bytes(before)
-
-    def _build(self, obj: bytes, stream: Any, context: Any, path: str) -> bytes:
-        stream.write(obj)
-        return obj
-
-
-header_layout = Struct(
-    "room_size" / Int8ub * "RoomNameSize",
-    "operation" / Int8ub * "Operation",
-    "state" / Int8ub * "State",
-    "payload_size" / BytesInteger(29) * "OperationPayloadSize",
-)
-
-frame_layout = Struct(
-    "room_size" / Rebuild(Int8ub, len_(this.room)) * "RoomNameSize",
-    "operation" / Int8ub * "Operation",
-    "state" / Int8ub * "State",
-    "payload_size" / Rebuild(BytesInteger(29), len_(this.payload)) * "OperationPayloadSize",
-    "room" / Bytes(this.room_size) * "room name",
-    "payload" / Bytes(this.payload_size) * "payload",
-)
-
-packet_layout = Struct(
-    "room_size" / Rebuild(Int8ub, len_(this.room)) * "RoomNameSize",
-    "token_size" / Rebuild(Int8ub, len_(this.token)) * "TokenSize",
-    "room" / Bytes(this.room_size) * "room name",
-    "token" / Bytes(this.token_size) * "token",
-    "message" / GreedyBytes * "message",
-)
-
-chat_layout = Struct(
-    "user" / Until(SEPARATOR) * "user name",
-    "separator" / Const(SEPARATOR) * "separator",
-    "message" / GreedyBytes * "message",
-)
-
-notice_layout = Struct(
-    "kind" / Int8ub * "kind",
-    "text" / GreedyBytes * "text",
-)
-
-request_layout = Struct("text" / GreedyBytes * "user name, or JSON object")
-
-status_layout = Struct("status" / Int8ub * "status")
-
-token_layout = Struct("token" / GreedyBytes * "token")
+_PAYLOAD_SIZE_AT: Final = 3
+_PAYLOAD_SIZE_SIZE: Final = HEADER_SIZE - _PAYLOAD_SIZE_AT
+_CHAT_SPACE: Final = MAX_DOWN_SIZE - len(SEPARATOR)
+_DISCONNECT: Final = bytes([NoticeKind.DISCONNECT])
+_INFORMATION: Final = bytes([NoticeKind.INFORMATION])
+_STATUSES: Final[dict[int, Status]] = {int(status): status for status in Status}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def decode_header(data: bytes) -> Header:
@@ -119,8 +44,7 @@ def decode_header(data: bytes) -> Header:
         )  # fmt: skip
     if len(data) > HEADER_SIZE:
         _trailing(len(data), HEADER_SIZE, "TCRP-2.1")
-    fields = parse_layout(header_layout, data, "TCRP-2.1")
-    return Header(fields.room_size, fields.operation, fields.state, fields.payload_size)
+    return Header(data[0], data[1], data[2], int.from_bytes(data[_PAYLOAD_SIZE_AT:], "big"))
 
 
 def encode_header(header: Header) -> bytes:
@@ -128,13 +52,14 @@ def encode_header(header: Header) -> bytes:
     for field, value in (
         ("RoomNameSize", header.room_size), ("Operation", header.operation), ("State", header.state),
     ):  # fmt: skip
-        _check_byte("TCRP-2.1", field, value)
+        if not isinstance(value, int) or not 0 <= value <= 255:
+            _refuse_byte("TCRP-2.1", field, value)
     if not isinstance(header.payload_size, int) or not 0 <= header.payload_size < 1 << 29 * 8:
         _local(
             f"OperationPayloadSize is {_shown(header.payload_size)}: an integer of 29 bytes at most",
             clause="TCRP-2.1", field="OperationPayloadSize", value=header.payload_size, limit=(1 << 29 * 8) - 1,
         )  # fmt: skip
-    return build_layout(header_layout, header._asdict(), "TCRP-2.1")
+    return bytes(header[:3]) + header.payload_size.to_bytes(_PAYLOAD_SIZE_SIZE, "big")
 
 
 def check_payload_size(size: int, limit: int = MAX_PAYLOAD_SIZE) -> None:
@@ -158,67 +83,64 @@ def decode_frame(data: bytes) -> Frame:
 
     An empty room name decodes, as do unknown operations and states.
     """
-    header = decode_header(data[:HEADER_SIZE])
-    check_payload_size(header.payload_size)
-    room_end = HEADER_SIZE + header.room_size
-    end = room_end + header.payload_size
-    if len(data) < end:
-        field, offset, size = (
-            ("room name", HEADER_SIZE, header.room_size)
-            if len(data) < room_end
-            else ("payload", room_end, header.payload_size)
-        )
-        _remote(
-            f"the {field} ends after {len(data) - offset} of {size} bytes",
-            clause="TCRP-2.2", field=field, offset=offset, value=len(data) - offset, limit=size,
-        )  # fmt: skip
-    if len(data) > end:
-        _trailing(len(data), end, "TCRP-2.2")
-    fields = parse_layout(frame_layout, data, "TCRP-2.2")
-    room = _text(fields.room, "TCRP-2.3b", "room name", HEADER_SIZE)
-    return Frame(room, fields.operation, fields.state, fields.payload)
+    if len(data) < HEADER_SIZE:
+        decode_header(data)  # which says so
+    if type(data) is not bytes:
+        data = memoryview(data).tobytes()
+    room_end = HEADER_SIZE + data[0]
+    payload_size = int.from_bytes(data[_PAYLOAD_SIZE_AT:HEADER_SIZE], "big")
+    if len(data) != room_end + payload_size or payload_size > MAX_PAYLOAD_SIZE:
+        _refuse_frame(len(data), room_end, payload_size)
+    try:
+        return make(Frame, (data[HEADER_SIZE:room_end].decode(), data[1], data[2], data[room_end:]))
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error, "TCRP-2.3b", "room name", HEADER_SIZE) from None
 
 
 def encode_frame(frame: Frame) -> bytes:
     """Encode one frame; the sizes follow from the room name and the payload."""
+    operation, state, payload = frame.operation, frame.state, frame.payload
     room = _text_bytes(frame.room, "TCRP-2.3b", "room name", MAX_ROOM_SIZE)
-    _check_byte("TCRP-2.1", "Operation", frame.operation)
-    _check_byte("TCRP-2.1", "State", frame.state)
-    _check_bytes("TCRP-2.4a", "payload", frame.payload, MAX_PAYLOAD_SIZE, secret=True)
-    return build_layout(frame_layout, {**frame._asdict(), "room": room}, "TCRP-2.2")
+    if not isinstance(operation, int) or not 0 <= operation <= 255:
+        _refuse_byte("TCRP-2.1", "Operation", operation)
+    if not isinstance(state, int) or not 0 <= state <= 255:
+        _refuse_byte("TCRP-2.1", "State", state)
+    if not isinstance(payload, bytes) or len(payload) > MAX_PAYLOAD_SIZE:
+        _refuse_bytes("TCRP-2.4a", "payload", payload, MAX_PAYLOAD_SIZE, secret=True)
+    return bytes((len(room), operation, state)) + len(payload).to_bytes(_PAYLOAD_SIZE_SIZE, "big") + room + payload
 
 
 def decode_packet(data: bytes) -> ChatPacket:
     """Decode a client's datagram (TCRP-4.1). What it says is not judged: the room may be empty, the token unknown."""
-    if len(data) > MAX_UP_SIZE:
-        _remote(
-            f"the datagram has {len(data)} bytes: at most {MAX_UP_SIZE}",
-            clause="TCRP-4.2a", field="datagram", offset=MAX_UP_SIZE, value=len(data), limit=MAX_UP_SIZE,
-        )  # fmt: skip
-    if len(data) < 2:
-        _remote(
-            f"the datagram ends after {len(data)} of the 2 bytes of sizes",
-            clause="TCRP-4.2b", field="TokenSize" if data else "RoomNameSize",
-            offset=len(data), value=len(data), limit=2,
-        )  # fmt: skip
+    return make(ChatPacket, split_packet(data))
+
+
+def split_packet(data: bytes) -> tuple[str, bytes, bytes]:
+    """What `decode_packet` makes a message of, for callers that make another of it: room name, token, message."""
+    if type(data) is not bytes:
+        data = memoryview(data).tobytes()
+    if not 2 <= len(data) <= MAX_UP_SIZE:
+        _refuse_packet(data)
     token_start = 2 + data[0]
-    if len(data) < token_start + data[1]:
-        field, offset, size = ("room name", 2, data[0]) if len(data) < token_start else ("token", token_start, data[1])
-        _remote(
-            f"the {field} ends after {len(data) - offset} of {size} bytes",
-            clause="TCRP-4.2b", field=field, offset=offset, value=len(data) - offset, limit=size,
-        )  # fmt: skip
-    fields = parse_layout(packet_layout, data, "TCRP-4.2b")
-    return ChatPacket(_text(fields.room, "TCRP-2.3b", "room name", 2), fields.token, fields.message)
+    message_start = token_start + data[1]
+    if len(data) < message_start:
+        _refuse_packet(data)
+    try:
+        return data[2:token_start].decode(), data[token_start:message_start], data[message_start:]
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error, "TCRP-2.3b", "room name", 2) from None
 
 
 def encode_packet(packet: ChatPacket) -> bytes:
     """Encode a client's datagram, at most 4096 bytes (TCRP-4.1). An empty message registers, `exit` leaves."""
+    token, message = packet.token, packet.message
     room = _text_bytes(packet.room, "TCRP-2.3b", "room name", MAX_ROOM_SIZE)
-    _check_bytes("TCRP-3.8c", "token", packet.token, MAX_TOKEN_SIZE, secret=True)
-    space = MAX_UP_SIZE - 2 - len(room) - len(packet.token)
-    _check_bytes("TCRP-4.1", "message", packet.message, space)
-    return build_layout(packet_layout, {**packet._asdict(), "room": room}, "TCRP-4.1")
+    if not isinstance(token, bytes) or len(token) > MAX_TOKEN_SIZE:
+        _refuse_bytes("TCRP-3.8c", "token", token, MAX_TOKEN_SIZE, secret=True)
+    space = MAX_UP_SIZE - 2 - len(room) - len(token)
+    if not isinstance(message, bytes) or len(message) > space:
+        _refuse_bytes("TCRP-4.1", "message", message, space)
+    return bytes((len(room), len(token))) + room + token + message
 
 
 def decode_delivery(data: bytes) -> ChatMessage | Disconnect | Information:
@@ -231,37 +153,43 @@ def decode_delivery(data: bytes) -> ChatMessage | Disconnect | Information:
             f"the datagram has {len(data)} bytes: at most {MAX_DOWN_SIZE}",
             clause="TCRP-4.6e", field="datagram", offset=MAX_DOWN_SIZE, value=len(data), limit=MAX_DOWN_SIZE,
         )  # fmt: skip
-    if data[:1] == bytes([NoticeKind.DISCONNECT]):
-        return Disconnect(_text(parse_layout(notice_layout, data, "TCRP-5.4a").text, "TCRP-5.4a", "text", 1))
-    if data[:1] == bytes([NoticeKind.INFORMATION]):
-        return Information(_text(parse_layout(notice_layout, data, "TCRP-5.5").text, "TCRP-5.5", "text", 1))
-    if SEPARATOR not in data:
+    if type(data) is not bytes:
+        data = memoryview(data).tobytes()
+    if data[:1] == _DISCONNECT:
+        return Disconnect(_text(data[1:], "TCRP-5.4a", "text", 1))
+    if data[:1] == _INFORMATION:
+        return Information(_text(data[1:], "TCRP-5.5", "text", 1))
+    before, separator, message = data.partition(SEPARATOR)
+    if not separator:
         _remote(
             "the datagram is neither chat, which holds ': ' after the user name, nor a notice",
             clause="TCRP-4.6a", field="separator", offset=len(data),
         )  # fmt: skip
-    fields = parse_layout(chat_layout, data, "TCRP-4.6a")
-    user = _text(fields.user, "TCRP-4.6a", "user name", 0)
+    user = _text(before, "TCRP-4.6a", "user name", 0)
     if problem := user_problem(user):
         _remote(clause="TCRP-4.6a", field="user name", offset=0, **problem._asdict())
-    return ChatMessage(user, fields.message)
+    return ChatMessage(user, message)
 
 
 def encode_delivery(delivery: ChatMessage | Disconnect | Information) -> bytes:
     """Encode a server's datagram, at most 4094 bytes (TCRP-4.6e)."""
     if isinstance(delivery, ChatMessage):
-        user = check_user(delivery.user)
-        _check_bytes("TCRP-4.6e", "message", delivery.message, MAX_DOWN_SIZE - len(user) - len(SEPARATOR))
-        return build_layout(chat_layout, {"user": user, "message": delivery.message}, "TCRP-4.6a")
+        return encode_chat(delivery.user, delivery.message)
     if not isinstance(delivery, Disconnect | Information):
         _local(
             f"the datagram is {type(delivery).__name__}, not ChatMessage, Disconnect or Information",
             clause="TCRP-4.6c", field="datagram",
         )  # fmt: skip
-    closed = isinstance(delivery, Disconnect)
-    text = _text_bytes(delivery.text, "TCRP-5.4a" if closed else "TCRP-5.5", "text", MAX_DOWN_SIZE - 1)
-    kind = NoticeKind.DISCONNECT if closed else NoticeKind.INFORMATION
-    return build_layout(notice_layout, {"kind": kind, "text": text}, "TCRP-5.4a")
+    kind, clause = (_DISCONNECT, "TCRP-5.4a") if isinstance(delivery, Disconnect) else (_INFORMATION, "TCRP-5.5")
+    return kind + _text_bytes(delivery.text, clause, "text", MAX_DOWN_SIZE - 1)
+
+
+def encode_chat(user: str, message: bytes) -> bytes:
+    """`encode_delivery` of a ChatMessage that was never made."""
+    name = check_user(user)
+    if not isinstance(message, bytes) or len(name) + len(message) > _CHAT_SPACE:
+        _refuse_bytes("TCRP-4.6e", "message", message, _CHAT_SPACE - len(name))
+    return name + SEPARATOR + message
 
 
 def decode_status(payload: bytes) -> int:
@@ -271,14 +199,14 @@ def decode_status(payload: bytes) -> int:
             f"the payload of an ACK has {len(payload)} bytes: it is one byte of status",
             clause="TCRP-3.4a", field="status", offset=min(len(payload), 1), value=len(payload), limit=1,
         )  # fmt: skip
-    status: int = parse_layout(status_layout, payload, "TCRP-3.4a").status
-    return Status(status) if status in Status.__members__.values() else status
+    return _STATUSES.get(payload[0], payload[0])
 
 
 def encode_status(status: int) -> bytes:
     """Encode the payload of an ACK."""
-    _check_byte("TCRP-3.4a", "status", status)
-    return build_layout(status_layout, {"status": status}, "TCRP-3.4a")
+    if not isinstance(status, int) or not 0 <= status <= 255:
+        _refuse_byte("TCRP-3.4a", "status", status)
+    return bytes((status,))
 
 
 def check_token(payload: bytes) -> bytes:
@@ -288,7 +216,7 @@ def check_token(payload: bytes) -> bytes:
             f"the token has {len(payload)} bytes: 1 to {MAX_TOKEN_SIZE}",
             clause="TCRP-3.8c", field="token", offset=0, value=len(payload), limit=MAX_TOKEN_SIZE,
         )  # fmt: skip
-    return bytes(parse_layout(token_layout, payload, "TCRP-3.8c").token)
+    return bytes(payload)
 
 
 def check_room(room: str) -> bytes:
@@ -301,6 +229,9 @@ def check_room(room: str) -> bytes:
 
 def check_user(user: str) -> bytes:
     """The bytes of a user name: 1 to 255 bytes of UTF-8 without control characters (TCRP-3.3a)."""
+    # what is printable has neither control characters nor lone surrogates
+    if isinstance(user, str) and user.isprintable() and 1 <= len(encoded := user.encode()) <= MAX_USER_SIZE:
+        return encoded
     encoded = _text_bytes(user, "TCRP-3.3a", "user name", None)
     if problem := user_problem(user):
         _local(clause="TCRP-3.3b", field="user name", **problem._asdict())
@@ -320,40 +251,29 @@ def user_problem(user: str) -> Problem | None:
     size = len(user.encode())
     if not 1 <= size <= MAX_USER_SIZE:
         return Problem(f"the user name has {size} bytes: 1 to {MAX_USER_SIZE}", size, MAX_USER_SIZE if size else 1)
-    control = next((c for c in user if c < "\x20" or c == "\x7f"), None)
+    control = _CONTROL.search(user)
     if control is None:
         return None
     return Problem(
-        f"the user name holds the control character U+{ord(control):04X}: none is allowed",
-        control,
+        f"the user name holds the control character U+{ord(control[0]):04X}: none is allowed",
+        control[0],
         "no control characters",
     )
-
-
-def parse_layout(layout: Construct, data: bytes, clause: str) -> Any:
-    try:
-        return layout.parse_stream(BytesIO(data))
-    except ConstructError as error:
-        field = (error.path or "").rpartition(" -> ")[2] or "data"
-        raise RemoteProtocolError(str(error).replace("\n", " "), clause=clause, field=field) from error
-
-
-def build_layout(layout: Construct, fields: dict[str, Any], clause: str) -> bytes:
-    try:
-        return bytes(layout.build(fields))
-    except ConstructError as error:
-        field = (error.path or "").rpartition(" -> ")[2] or "data"
-        raise LocalProtocolError(str(error).replace("\n", " "), clause=clause, field=field) from error
 
 
 def _text(data: bytes, clause: str, field: str, offset: int) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise RemoteProtocolError(
-            f"the {field} is not UTF-8: byte 0x{data[error.start]:02x} at {offset + error.start}, {error.reason}",
-            clause=clause, field=field, offset=offset + error.start, value=data[error.start], limit="UTF-8",
-        ) from None  # fmt: skip
+        raise _not_utf8(error, clause, field, offset) from None
+
+
+def _not_utf8(error: UnicodeDecodeError, clause: str, field: str, offset: int) -> RemoteProtocolError:
+    byte, at = error.object[error.start], offset + error.start
+    return RemoteProtocolError(
+        f"the {field} is not UTF-8: byte 0x{byte:02x} at {at}, {error.reason}",
+        clause=clause, field=field, offset=at, value=byte, limit="UTF-8",
+    )  # fmt: skip
 
 
 def _text_bytes(text: str, clause: str, field: str, limit: int | None) -> bytes:
@@ -380,32 +300,62 @@ def _text_bytes(text: str, clause: str, field: str, limit: int | None) -> bytes:
     return encoded
 
 
-def _check_bytes(clause: str, field: str, value: bytes, limit: int, *, secret: bool = False) -> None:
+def _refuse_frame(size: int, room_end: int, payload_size: int) -> NoReturn:
+    """Say what is wrong with a frame of `size` bytes whose sizes do not fit."""
+    check_payload_size(payload_size)
+    end = room_end + payload_size
+    if size > end:
+        _trailing(size, end, "TCRP-2.2")
+    field, start, due = (
+        ("room name", HEADER_SIZE, room_end - HEADER_SIZE) if size < room_end else ("payload", room_end, payload_size)
+    )
+    _cut_short(field, start, size - start, due, "TCRP-2.2")
+
+
+def _refuse_packet(data: bytes) -> NoReturn:
+    """Say what is wrong with a datagram that is too long or whose sizes do not fit."""
+    if len(data) > MAX_UP_SIZE:
+        _remote(
+            f"the datagram has {len(data)} bytes: at most {MAX_UP_SIZE}",
+            clause="TCRP-4.2a", field="datagram", offset=MAX_UP_SIZE, value=len(data), limit=MAX_UP_SIZE,
+        )  # fmt: skip
+    if len(data) < 2:
+        _remote(
+            f"the datagram ends after {len(data)} of the 2 bytes of sizes",
+            clause="TCRP-4.2b", field="TokenSize" if data else "RoomNameSize",
+            offset=len(data), value=len(data), limit=2,
+        )  # fmt: skip
+    room_size, token_size = data[:2]
+    field, start, due = (
+        ("room name", 2, room_size) if len(data) < 2 + room_size else ("token", 2 + room_size, token_size)
+    )
+    _cut_short(field, start, len(data) - start, due, "TCRP-4.2b")
+
+
+def _cut_short(field: str, start: int, size: int, due: int, clause: str) -> NoReturn:
+    _remote(
+        f"the {field} ends after {size} of {due} bytes",
+        clause=clause, field=field, offset=start, value=size, limit=due,
+    )  # fmt: skip
+
+
+def _refuse_bytes(clause: str, field: str, value: bytes, limit: int, *, secret: bool = False) -> NoReturn:
     if not isinstance(value, bytes):
-        shown = None if secret else value
         _local(
             f"the {field} is {type(value).__name__}, not bytes",
-            clause=clause,
-            field=field,
-            value=shown,
-            limit="bytes",
-        )
-    if len(value) > limit:
-        _local(
-            f"the {field} has {len(value)} bytes: at most {limit} fit",
-            clause=clause, field=field, value=len(value), limit=limit,
+            clause=clause, field=field, value=None if secret else value, limit="bytes",
         )  # fmt: skip
+    _local(
+        f"the {field} has {len(value)} bytes: at most {limit} fit",
+        clause=clause, field=field, value=len(value), limit=limit,
+    )  # fmt: skip
 
 
-def _check_byte(clause: str, field: str, value: int) -> None:
-    if not isinstance(value, int) or not 0 <= value <= 255:
-        _local(
-            f"{field} is {_shown(value)}: one byte, 0 to 255",
-            clause=clause,
-            field=field,
-            value=value,
-            limit=255,
-        )
+def _refuse_byte(clause: str, field: str, value: object) -> NoReturn:
+    _local(
+        f"{field} is {_shown(value)}: one byte, 0 to 255",
+        clause=clause, field=field, value=value, limit=255,
+    )  # fmt: skip
 
 
 def _trailing(size: int, end: int, clause: str) -> NoReturn:

@@ -36,12 +36,14 @@ class Can(NamedTuple):
 
 
 class Layouts(NamedTuple):
-    """How datagrams are declared, for whoever shows them field by field. None: nothing is declared but bytes."""
+    """How bytes are declared, for whoever shows them field by field. None: nothing is declared but bytes."""
 
     up: Struct | None = None
     down: Struct | None = None
     notice: Struct | None = None
     """Of a server's datagram that begins with a byte of `NoticeKind`, where such a one is a notice."""
+    status: Struct | None = None
+    """Of what an ACK carries, where a frame's State tells request, ACK and COMPLETE apart as section 3 does."""
 
 
 class Passwords(Protocol):

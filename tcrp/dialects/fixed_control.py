@@ -23,8 +23,8 @@ from tcrp.constants import Operation, State, Status
 from tcrp.conversation import Limits, Outgoing
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
+from tcrp.layouts import build_layout, parse_layout
 from tcrp.messages import Ack, Address, Complete, Create, Join, Reply, Want
-from tcrp.wire import build_layout, parse_layout
 
 HEADER_SIZE = 32
 TOKEN_SIZE = 36

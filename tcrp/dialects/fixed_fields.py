@@ -25,9 +25,9 @@ from tcrp.dialects.fixed_control import (
     text_bytes,
 )
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.layouts import Until
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want, Why
 from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey
-from tcrp.wire import Until, build_layout, parse_layout
 
 SEPARATOR = b":"
 
@@ -99,8 +99,8 @@ class FixedFields:
 
     def read_up(self, data: bytes, source: Address) -> Up:
         _check_chat(data, MAX_UP_SIZE, 2)
-        fields = parse_layout(up_layout, data, "TCRP-4.2b")
-        return Up(read_kind(fields.message), None, fields.token, fields.user.decode(), fields.message)
+        token, user, message = bytes(data).split(SEPARATOR)
+        return Up(read_kind(message), None, token, user.decode(), message)
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
         if kind is UpKind.REGISTER:
@@ -114,8 +114,8 @@ class FixedFields:
             _check_chat(data, MAX_DOWN_SIZE, 1)
         except RemoteProtocolError:
             return Down(DownKind.UNKNOWN, None, data)
-        fields = parse_layout(down_layout, data, "TCRP-4.6a")
-        return Down(DownKind.CHAT, fields.user.decode(), fields.message)
+        user, message = bytes(data).split(SEPARATOR)
+        return Down(DownKind.CHAT, user.decode(), message)
 
     def write_down(self, down: Down) -> bytes | None:
         message = said_down(down)
@@ -148,9 +148,7 @@ def _write_chat(user: str, message: bytes, most: int, token: bytes | None = None
     name = text_bytes(user, "user name")
     for field, value in (("user name", name), ("message", message), ("token", token or b"")):
         _check_colon(value, field)
-    separators = {"before_user": SEPARATOR, "before_message": SEPARATOR}
-    fields = {"token": token, "user": name, "message": message, **separators}
-    data = build_layout(down_layout if token is None else up_layout, fields, "TCRP-4.1")
+    data = SEPARATOR.join((name, message) if token is None else (token, name, message))
     if len(data) > most:
         space = most - len(data) + len(message)
         raise LocalProtocolError(

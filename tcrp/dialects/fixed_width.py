@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from construct import Adapter, Bytes, Construct, Struct
+from construct import Adapter, Bytes, Struct
 
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
 from tcrp.dialects.base import Layouts
@@ -22,7 +22,6 @@ from tcrp.dialects.fixed_fields import FixedFields, message_of, read_kind, said_
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind
 from tcrp.policy import Idle, Policy
-from tcrp.wire import build_layout, parse_layout
 
 SHORT_TOKEN_SIZE = 32
 USER_FIELD_SIZE = 255
@@ -69,31 +68,30 @@ class FixedWidth(FixedFields):
     layouts: Layouts = Layouts(up_layout, down_layout)
 
     def read_up(self, data: bytes, source: Address) -> Up:
-        fields = _read(up_layout, data, MAX_UP_SIZE)
-        return Up(read_kind(fields.message), None, _hyphenated(fields.token), fields.user.decode(), fields.message)
+        user, message = _read(data, SHORT_TOKEN_SIZE, MAX_UP_SIZE)
+        return Up(read_kind(message), None, _hyphenated(bytes(data[:SHORT_TOKEN_SIZE])), user, message)
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
         if kind is UpKind.REGISTER:
             return None  # an empty message would be relayed
         message = message_of(kind, body)
         check_user(member.user)
-        if not _UUID.fullmatch(member.token):
+        if not _UUID.fullmatch(member.token) or member.token.count(b"-") != 4:
             raise LocalProtocolError(
                 "the token is not 36 characters with four hyphens", clause="TCRP-3.8c", field="token", limit=36
             )
-        short = member.token.replace(b"-", b"")
-        return _write(up_layout, member.user, message, UP_MESSAGE_SIZE, token=short)
+        return member.token.replace(b"-", b"") + _write(member.user, message, UP_MESSAGE_SIZE)
 
     def read_down(self, data: bytes, member: Membership) -> Down:
         try:
-            fields = _read(down_layout, data, MAX_DOWN_SIZE)
+            user, message = _read(data, 0, MAX_DOWN_SIZE)
         except RemoteProtocolError:
             return Down(DownKind.UNKNOWN, None, data)
-        return Down(DownKind.CHAT, fields.user.decode(), fields.message)
+        return Down(DownKind.CHAT, user, message)
 
     def write_down(self, down: Down) -> bytes | None:
         message = said_down(down)
-        return None if message is None else _write(down_layout, down.user or "", message, DOWN_MESSAGE_SIZE)
+        return None if message is None else _write(down.user or "", message, DOWN_MESSAGE_SIZE)
 
 
 def _hyphenated(short: bytes) -> bytes:
@@ -101,25 +99,26 @@ def _hyphenated(short: bytes) -> bytes:
     return b"-".join((short[:8], short[8:12], short[12:16], short[16:20], short[20:]))
 
 
-def _read(layout: Construct, data: bytes, size: int) -> Any:
-    """The layout's fields, whose texts are UTF-8."""
+def _read(data: bytes, start: int, size: int) -> tuple[str, bytes]:
+    """The user name, whose field begins at `start`, and the message: both are UTF-8."""
     if len(data) != size:
         raise RemoteProtocolError(
             f"the datagram has {len(data)} bytes: exactly {size}",
             clause="TCRP-4.2a", field="datagram", offset=min(len(data), size), value=len(data), limit=size,
         )  # fmt: skip
-    fields = parse_layout(layout, data, "TCRP-4.2b")
+    message_start = start + USER_FIELD_SIZE
+    message = bytes(data[message_start:]).rstrip(b"\0")
     try:
-        fields.user.decode()
-        fields.message.decode()
+        user = data[start:message_start].rstrip(b"\0").decode()
+        message.decode()
     except UnicodeDecodeError as error:
         raise RemoteProtocolError(
             f"the datagram is not UTF-8: {error.reason}", clause="TCRP-4.2b", field="datagram", offset=0, limit="UTF-8"
         ) from None
-    return fields
+    return user, message
 
 
-def _write(layout: Construct, user: str, message: bytes, space: int, **fields: bytes) -> bytes:
+def _write(user: str, message: bytes, space: int) -> bytes:
     name = text_bytes(user, "user name")
     for field, value, limit in (("user name", name, USER_FIELD_SIZE), ("message", message, space)):
         if len(value) > limit:
@@ -134,4 +133,4 @@ def _write(layout: Construct, user: str, message: bytes, space: int, **fields: b
                 field=field,
                 limit="no NUL at its end",
             )
-    return build_layout(layout, {**fields, "user": name, "message": message}, "TCRP-4.1")
+    return name.ljust(USER_FIELD_SIZE, b"\0") + message.ljust(space, b"\0")

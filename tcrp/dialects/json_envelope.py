@@ -29,6 +29,7 @@ from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.dialects.tcrp import within_payload
 from tcrp.errors import LocalProtocolError, MissingExtra, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Listed, Malformed, Refused, Requested, TimedOut
+from tcrp.layouts import packet_layout
 from tcrp.messages import (
     Ack,
     Address,
@@ -421,7 +422,7 @@ class JsonEnvelope:
     ports: Ports = Ports(6058, 7018)
     policy: Policy = POLICY
     can: Can = Can(listing=True, keepalive=False)
-    layouts: Layouts = Layouts(wire.packet_layout)
+    layouts: Layouts = Layouts(packet_layout)
 
     @property
     def passwords(self) -> Passwords:

@@ -14,9 +14,9 @@ from tcrp.constants import MAX_UP_SIZE, MAX_USER_SIZE
 from tcrp.conversation import Conversation, Limits
 from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.layouts import build_layout
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want
 from tcrp.policy import Bind, Idle, MemberKey, Policy, RoomKey
-from tcrp.wire import build_layout, parse_layout
 
 MAX_SIZE = MAX_UP_SIZE
 """The longest datagram, either way, in bytes."""
@@ -101,8 +101,9 @@ def _decode(data: bytes) -> tuple[str, bytes]:
             f"the user name ends after {len(data) - 1} of {data[0]} bytes",
             clause=_CLAUSE, field="user name", offset=1, value=len(data) - 1, limit=data[0],
         )  # fmt: skip
-    fields = parse_layout(datagram_layout, data, _CLAUSE)
-    return fields.user.decode(errors="surrogateescape"), fields.message
+    data = bytes(data)
+    user_end = 1 + data[0]
+    return data[1:user_end].decode(errors="surrogateescape"), data[user_end:]
 
 
 def _encode(user: str, message: bytes) -> bytes:
@@ -113,4 +114,6 @@ def _encode(user: str, message: bytes) -> bytes:
             f"the message has {len(message)} bytes: at most {space} fit beside the user name",
             clause=_CLAUSE, field="message", value=len(message), limit=space,
         )  # fmt: skip
-    return build_layout(datagram_layout, {"user": name, "message": message}, _CLAUSE)
+    if len(name) > MAX_USER_SIZE:
+        return build_layout(datagram_layout, {"user": name, "message": message}, _CLAUSE)  # which says so
+    return bytes((len(name),)) + name + message

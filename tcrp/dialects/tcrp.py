@@ -18,6 +18,7 @@ from tcrp.conversation import FrameReader, Limits, Outgoing
 from tcrp.dialects.base import Can, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
+from tcrp.layouts import chat_layout, notice_layout, packet_layout, status_layout
 from tcrp.messages import (
     Ack,
     Address,
@@ -38,6 +39,7 @@ from tcrp.messages import (
     UpKind,
     Want,
     Why,
+    make,
 )
 from tcrp.policy import Policy
 from tcrp.request import decode_request, encode_request
@@ -250,10 +252,15 @@ def _read_want(frame: Frame) -> Create | Join:
     return want(frame.room, request.user, request.password)
 
 
+# looked up once: on Python 3.11 a member of an enum costs as much as a slice
+_REGISTER, _CHAT, _LEAVE = UpKind.REGISTER, UpKind.CHAT, UpKind.LEAVE
+_SAID = DownKind.CHAT
+
+
 def _read_kind(message: bytes) -> UpKind:
     if not message:
-        return UpKind.REGISTER
-    return UpKind.LEAVE if message == constants.LEAVE else UpKind.CHAT
+        return _REGISTER
+    return _LEAVE if message == constants.LEAVE else _CHAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +271,7 @@ class Tcrp:
     ports: Ports = Ports(constants.TCP_PORT, constants.UDP_PORT)
     policy: Policy = field(default_factory=Policy)
     can: Can = Can()
-    layouts: Layouts = Layouts(wire.packet_layout, wire.chat_layout, wire.notice_layout)
+    layouts: Layouts = Layouts(packet_layout, chat_layout, notice_layout, status_layout)
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> ClientConversation:
@@ -284,8 +291,8 @@ class Tcrp:
         return ServerConversation(limits, now)
 
     def read_up(self, data: bytes, source: Address) -> Up:
-        room, token, message = wire.decode_packet(data)
-        return Up(_read_kind(message), room, token, None, message)
+        room, token, message = wire.split_packet(data)
+        return make(Up, (_read_kind(message), room, token, None, message))
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes:
         message = constants.LEAVE if kind is UpKind.LEAVE else body
@@ -310,15 +317,14 @@ class Tcrp:
                 return Down(DownKind.INFO, None, text.encode())
 
     def write_down(self, down: Down) -> bytes | None:
+        if down.kind is _SAID:
+            return wire.encode_chat(down.user or "", down.body)
         match down.kind:
-            case DownKind.CHAT:
-                return wire.encode_delivery(ChatMessage(down.user or "", down.body))
             case DownKind.CLOSED:
                 return wire.encode_delivery(Disconnect(_notice(down)))
             case DownKind.INFO:
                 return wire.encode_delivery(Information(_notice(down)))
-            case DownKind.UNKNOWN:
-                return None
+        return None
 
 
 def _notice(down: Down) -> str:

@@ -4,22 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcrp import wire
+from tcrp import layouts
 from tcrp.annotate import Row, annotate, format_rows, mark, show
 
 HEAD = bytes.fromhex("06 02 01" + "00" * 28 + "01")
 LAYOUTS = {
-    "header": wire.header_layout,
-    "frame": wire.frame_layout,
-    "packet": wire.packet_layout,
-    "chat": wire.chat_layout,
-    "notice": wire.notice_layout,
-    "status": wire.status_layout,
+    "header": layouts.header_layout,
+    "frame": layouts.frame_layout,
+    "packet": layouts.packet_layout,
+    "chat": layouts.chat_layout,
+    "notice": layouts.notice_layout,
+    "status": layouts.status_layout,
 }
 
 
 def test_a_frame() -> None:
-    assert annotate(HEAD + "部屋".encode() + b"\x00", wire.frame_layout) == (
+    assert annotate(HEAD + "部屋".encode() + b"\x00", layouts.frame_layout) == (
         Row(0, b"\x06", "RoomNameSize", "6"),
         Row(1, b"\x02", "Operation", "2 JOIN"),
         Row(2, b"\x01", "State", "1 ACK"),
@@ -30,7 +30,7 @@ def test_a_frame() -> None:
 
 
 def test_a_packet_shows_its_token() -> None:
-    assert annotate(b"\x02\x03r1tok\xff", wire.packet_layout) == (
+    assert annotate(b"\x02\x03r1tok\xff", layouts.packet_layout) == (
         Row(0, b"\x02", "RoomNameSize", "2"),
         Row(1, b"\x03", "TokenSize", "3"),
         Row(2, b"r1", "room name", "'r1'"),
@@ -40,18 +40,18 @@ def test_a_packet_shows_its_token() -> None:
 
 
 def test_chat_and_notices() -> None:
-    assert [row[1:4] for row in annotate(b"a: b: c", wire.chat_layout)] == [
+    assert [row[1:4] for row in annotate(b"a: b: c", layouts.chat_layout)] == [
         (b"a", "user name", "'a'"),
         (b": ", "separator", "': '"),
         (b"b: c", "message", "'b: c'"),
     ]
-    assert [row.value for row in annotate(b"\x04bye", wire.notice_layout)] == ["4 DISCONNECT", "'bye'"]
-    assert [row.value for row in annotate(b"\x63", wire.status_layout)] == ["99 (unknown)"]
-    assert [row.value for row in annotate(b"\x03", wire.status_layout)] == ["3 WRONG_PASSWORD"]
+    assert [row.value for row in annotate(b"\x04bye", layouts.notice_layout)] == ["4 DISCONNECT", "'bye'"]
+    assert [row.value for row in annotate(b"\x63", layouts.status_layout)] == ["99 (unknown)"]
+    assert [row.value for row in annotate(b"\x03", layouts.status_layout)] == ["3 WRONG_PASSWORD"]
 
 
 def test_a_huge_size_is_told_briefly() -> None:
-    assert annotate(b"\xff" * 32, wire.header_layout)[-1].value == "about 2^231"
+    assert annotate(b"\xff" * 32, layouts.header_layout)[-1].value == "about 2^231"
 
 
 @pytest.mark.parametrize(
@@ -67,24 +67,24 @@ def test_a_huge_size_is_told_briefly() -> None:
     ],
 )
 def test_truncated_bytes_go_as_far_as_they_go(data: bytes, offset: int, rest: bytes, field: str, problem: str) -> None:
-    *before, last = annotate(data, wire.frame_layout)
+    *before, last = annotate(data, layouts.frame_layout)
     assert (last.offset, last.data, last.field, last.problem, last.at) == (offset, rest, field, problem, len(data))
     assert all(not row.problem for row in before)
 
 
 def test_a_part_that_is_text_is_shown() -> None:
-    assert annotate(HEAD + b"abc", wire.frame_layout)[-1].value == "'abc'"
-    assert annotate(HEAD[:10], wire.frame_layout)[-1].value == ""
+    assert annotate(HEAD + b"abc", layouts.frame_layout)[-1].value == "'abc'"
+    assert annotate(HEAD[:10], layouts.frame_layout)[-1].value == ""
 
 
 def test_bytes_left_over_have_a_row() -> None:
-    assert annotate(HEAD + b"xy", wire.header_layout)[-1] == Row(
+    assert annotate(HEAD + b"xy", layouts.header_layout)[-1] == Row(
         32, b"xy", "trailing bytes", "", "2 bytes are left over", 32
     )
 
 
 def test_chat_without_a_separator() -> None:
-    (row,) = annotate(b"alice:hello", wire.chat_layout)
+    (row,) = annotate(b"alice:hello", layouts.chat_layout)
     assert (row.field, row.problem, row.at) == ("user name", "no b': ' in what follows", 11)
 
 
@@ -103,7 +103,7 @@ def test_the_rows_are_all_of_the_bytes_in_order(name: str, data: bytes) -> None:
 
 
 def test_mark_finds_the_row() -> None:
-    rows = annotate(HEAD + "部屋".encode() + b"\x00", wire.frame_layout)
+    rows = annotate(HEAD + "部屋".encode() + b"\x00", layouts.frame_layout)
     for offset, field in [(0, "RoomNameSize"), (2, "State"), (3, "OperationPayloadSize"), (31, "OperationPayloadSize"),
                           (32, "room name"), (37, "room name"), (38, "payload"), (39, "payload")]:  # fmt: skip
         (marked,) = [row for row in mark(rows, offset, "wrong") if row.problem]
@@ -111,7 +111,7 @@ def test_mark_finds_the_row() -> None:
 
 
 def test_mark_keeps_what_a_row_says_and_makes_a_row_behind_all() -> None:
-    rows = annotate(HEAD[:10], wire.frame_layout)
+    rows = annotate(HEAD[:10], layouts.frame_layout)
     assert mark(rows, 10, "wrong") == mark(rows, 4, "wrong") == rows
     assert mark(rows, 99, "wrong") == (*rows, Row(99, b"", "", "", "wrong", 99))
 
@@ -119,7 +119,7 @@ def test_mark_keeps_what_a_row_says_and_makes_a_row_behind_all() -> None:
 def test_the_text() -> None:
     data = bytes.fromhex("02 01 00" + "00" * 28 + "28 7231 7b2275")
     assert (
-        format_rows(annotate(data, wire.frame_layout))
+        format_rows(annotate(data, layouts.frame_layout))
         == """\
 offset  bytes                                 field                 value
      0  02                                    RoomNameSize          2
@@ -134,9 +134,9 @@ offset  bytes                                 field                 value
 
 @pytest.mark.parametrize("size", [12, 13, 4096])
 def test_long_fields_are_cut(size: int) -> None:
-    line = format_rows(annotate(b"\x00" * 3 + size.to_bytes(29, "big") + b"m" * size, wire.frame_layout)).splitlines()[
-        -1
-    ]
+    line = format_rows(
+        annotate(b"\x00" * 3 + size.to_bytes(29, "big") + b"m" * size, layouts.frame_layout)
+    ).splitlines()[-1]
     assert ("… 6d 6d 6d (" in line) == (size > 12)
     assert (f"({size} bytes)" in line) == (size > 12)
     assert len(line) < 150
