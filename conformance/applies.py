@@ -69,7 +69,7 @@ _OTHERWISE = (
         ("2.6", "3.6a", "3.11"),
         lambda terms: terms.dialect.policy.register is Register.HANDSHAKE,
     ),
-    Otherwise("another request may follow", ("2.6",), lambda terms: not terms.server_closes),
+    Otherwise("another request may follow", ("2.6",), lambda terms: terms.asks_again),
     Otherwise(
         "a room is found by its host's token, and its name is nobody's",
         ("2.3c", "3.4d", "3.8a", "3.8d", "3.9", "3.11", "5.2c", "5.3e"),
@@ -94,7 +94,7 @@ _OTHERWISE = (
     ),
     Otherwise("no message registers unheard", ("4.4",), lambda terms: not terms.registers),
     Otherwise("registering is no activity", ("4.4c",), lambda terms: not terms.dialect.can.keepalive),
-    Otherwise("a guest cannot leave", ("5.1a", "5.1b", "5.1c", "4.5c", "5.3e"), lambda terms: not terms.guests_leave),
+    Otherwise("a guest cannot leave", ("5.1a", "5.1b", "5.1c", "5.3e"), lambda terms: not terms.guests_leave),
     Otherwise("leaving is relayed", ("5.1c",), lambda terms: terms.dialect.policy.relay_leave),
     Otherwise("no word of a message leaves", ("5.1d",), lambda terms: not terms.words_leave),
     Otherwise("nobody is told when the host leaves", ("5.2a", "5.4a"), _tells(Why.HOST_LEFT)),

@@ -48,6 +48,10 @@ class Bench:
         self.dialect = dialect
         self.terms = Terms(dialect)
         self.judged = 0
+        self.left = False
+        """A test has let a member leave in the conversation that is held."""
+        self.as_sent: dict[bytes, bytes] = {}
+        """What stood for a forged request, where a UDP port had to be put into it."""
         self.waived: list[str] = []
         """Why something was not judged, in the test that runs: in this dialect it is otherwise."""
         self.waits = waits
@@ -95,6 +99,8 @@ class Bench:
     def begin(self) -> None:
         """A new conversation, of a test or of an example of it."""
         self.recorder.begin()
+        self.left = False
+        self.as_sent.clear()
         self.began_with = names.state()
 
     @contextlib.contextmanager
@@ -182,7 +188,8 @@ class Bench:
         request = conversation.data_to_send()
         cuts = cuts if self.variation.cuts is None else self.variation.cuts
         if data is not None and bound is not None:
-            data = self.terms.forge.declaring(data, bound.port)
+            self.as_sent[data] = self.terms.forge.declaring(data, bound.port)
+            data = self.as_sent[data]
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
             if number:
                 self._keep_apart(connection)
@@ -512,7 +519,7 @@ class Bench:
 
     def leave(self, peer: Peer) -> None:
         """A member leaves."""
-        peer.kept = False
+        peer.kept, self.left = False, True
         if peer.sent_at is None and not self.terms.chat_moves:
             self.register(peer)  # without which nothing of it is heard
         self.send(peer, self.leave_datagram(peer))

@@ -20,6 +20,12 @@ _PLACE = re.compile(rf"""([\w./\\-]+\.(?:{_SOURCE}))["']?(?:, line |:line | on l
 _TROUBLE = re.compile(
     r"error|exception|panic|traceback|fatal|abort|segmentation|assert|terminate called", re.IGNORECASE
 )
+_ROUTINE = re.compile(
+    r"broken ?pipe|connection ?(was )?(aborted|reset|refused)|forcibly closed|EPIPE|ECONN(RESET|ABORTED|REFUSED)"
+    r"|transport endpoint is not connected|timed out|TimeoutError",
+    re.IGNORECASE,
+)
+"""What any server may print of a peer that goes away: it is no trouble of the server's own."""
 _FRAME = re.compile(r"\s*(at|from) ")
 _PYTHON = re.compile(r'\s*File "')
 _LIBRARIES = (
@@ -41,8 +47,9 @@ class Cause:
 def trouble_of(output: Sequence[str]) -> tuple[str, ...] | None:
     """Where in its own code the server ran into trouble, as its last words say: file and line. None if they do not.
 
-    Python names the innermost call last, all others name it first.
+    Python names the innermost call last, all others name it first. What is told of peers that went away does not count.
     """
+    output = _without_routine(output)
     starts = _troubles(output)
     if not starts:
         return None
@@ -56,6 +63,23 @@ def words_of(output: Sequence[str]) -> str | None:
     said = [line for line in output if line.strip()]
     starts = [] if _is_python(said) else _troubles(said)
     return said[starts[-1] if starts else -1].strip() if said else None
+
+
+def _without_routine(output: Sequence[str]) -> list[str]:
+    """The lines without those that only say that a peer went away, and without the stack that goes with them."""
+    kept: list[str] = []
+    stack = False  # the lines that follow belong to what was left out
+    for line in output:
+        if _ROUTINE.search(line) and not _PYTHON.match(line):
+            if not line[:1].isspace():  # the last line of a Python traceback: what stands above it goes too
+                start = next((n for n in range(len(kept) - 1, -1, -1) if kept[n].startswith("Traceback")), None)
+                if start is not None and all(one[:1].isspace() for one in kept[start + 1 :]):
+                    del kept[start:]
+            stack = True
+        elif not (stack and _FRAME.match(line)):
+            stack = False
+            kept.append(line)
+    return kept
 
 
 def _troubles(output: Sequence[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""`tcrp-conformance`: run the suite, list the clauses, explain one."""
+"""`tcrp-conformance`: run the suite, list the clauses, explain one, load a server."""
 
 import argparse
 import contextlib
@@ -131,6 +131,31 @@ def _parser() -> Parser:
     replay.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="for --exec (default: 10)")
     replay.set_defaults(command=_replay)
 
+    load = commands.add_parser(
+        "load",
+        help="find out how much a server bears",
+        description="Find out how much a server bears: rooms full of members at addresses of their own, evenly paced. "
+        "Exit codes: 0 the rate was held without loss, 1 it was not, 2 interrupted, 3 the generator did not reach it, "
+        "4 usage, 5 the server did not take so many, 6 unreachable, 7 the server died. Needs Linux.",
+    )
+    load.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
+    load.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    load.add_argument("--dialect", metavar="NAME|FILE", default="tcrp", help="the dialect it speaks (default: tcrp)")
+    load.add_argument("--rooms", metavar="N", type=int, help="rooms (default: 500, or 1 where there are no rooms)")
+    load.add_argument("--members", metavar="N", type=int, default=10, help="members of a room (default: 10)")
+    load.add_argument("--rate", metavar="R", type=float, default=2.0, help="messages a second of each (default: 2)")
+    load.add_argument("--seconds", metavar="S", type=float, default=10.0, help="of sending (default: 10)")
+    load.add_argument("--search", action="store_true", help="find the highest rate that is held, beginning with --rate")
+    load.add_argument("--processes", metavar="N", type=int, help="of the generator (default: as many as it needs)")
+    load.add_argument(
+        "--idle-timeout", metavar="S", type=float, help="the server's idle time (default: the dialect's usual one)"
+    )
+    load.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)")
+    load.add_argument("--json", metavar="FILE|-", help="the figures (default: load.json in --report-dir)")
+    load.add_argument("--svg", metavar="FILE|-", help="latency over time (default: load.svg in --report-dir)")
+    load.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
+    load.set_defaults(command=_load)
+
     diff = commands.add_parser(
         "diff", help="compare two reports", description="Compare two reports. Exit code 1 if anything became worse."
     )
@@ -187,6 +212,19 @@ def _replay(arguments: argparse.Namespace) -> int:
         return int(replay(arguments))
     except Refused as refused:
         fail(str(refused), refused.code)
+
+
+def _load(arguments: argparse.Namespace) -> int:
+    if arguments.target is None and arguments.exec is None:
+        fail("no server to load: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
+    if not sys.platform.startswith("linux"):
+        fail(f"load needs Linux, and this is {sys.platform}: run it there, with -t for a server that is here")
+    with _needing("loading"):
+        from conformance.load import plan, run
+    try:
+        return int(run.run(arguments))
+    except plan.Trouble as trouble:
+        fail(str(trouble), trouble.code)
 
 
 def _diff(arguments: argparse.Namespace) -> int:

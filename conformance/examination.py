@@ -38,7 +38,7 @@ class Examiner:
 
     def __init__(self, bench: Bench, runs: int, renew: Callable[[], bool], left: Callable[[], float]) -> None:
         self._bench = bench
-        self._runs = runs
+        self.runs = runs
         self._renew = renew
         self._left = left
         self._spent = 0.0
@@ -49,11 +49,11 @@ class Examiner:
         hinge: bool,
     ) -> Examined:  # fmt: skip
         """A conversation that took `seconds` and failed once. `passed`: examples of the same test that did not."""
-        if self._runs == 1 or seconds > LONG_SECONDS:
+        if self.runs == 1 or seconds > LONG_SECONDS:
             return Examined()
         started = time.monotonic()
         limit = min(BUDGET_SECONDS - self._spent, self._left())
-        failed, runs, wanted = 1, 1, self._runs
+        failed, runs, wanted = 1, 1, self.runs
         found: Hinge | None = None
         self._bench.waits.factor = HASTE
         try:

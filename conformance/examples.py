@@ -101,10 +101,12 @@ def _budgeted(test: Test, named: set[str]) -> Test:
             return
         bench.examples += 1
         bench.begin()
+        waived, bench.waived = bench.waived, []
         try:
             with bench.varied(HASTY if failed else AS_IS):
                 test(*args, **kwargs)
             bench.passed.append(example)
+            bench.judged += not bench.waived
         except LocalProtocolError as unsayable:
             bench.waive(f"in dialect {bench.dialect.name}: {unsayable}")
             passed.add(key)
@@ -118,6 +120,7 @@ def _budgeted(test: Test, named: set[str]) -> Test:
         else:
             passed.add(key)
         finally:
+            bench.waived = [*waived, *(reason for reason in bench.waived if reason not in waived)]
             bench.tidy()
 
     return cast(Test, run)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from conformance.names import MARKER_SIZE, NONCE_SIZE
 from conformance.recording import BEFORE, FENCE, KEEP_ALIVE, SETTLE, Does, Step, Steps
 from tcrp import Dialect
+from tcrp.annotate import Row
 from tcrp.decoding import DELIVERY, FRAME, PACKET, Decoded, Said, counted, decode
+from tcrp.policy import Register
 
 SETTLED = ""
 """Who settles: several at once."""
@@ -86,7 +88,20 @@ def joined(run: Sequence[Step]) -> bytes:
 
 def decoded(who: str, does: Does, data: bytes, dialect: Dialect) -> list[Decoded]:
     """The frames in segments, or the one datagram."""
+    if _is_port(who, does, data, dialect):
+        port = str(_number(data))
+        return [Decoded("UDP port", 0, (Row(0, data, "UDP port", port),), Said("UDP PORT", (("port", port),)), "")]
     return list(decode(data, FRAME if is_tcp(who) else PACKET if does is Does.SEND else DELIVERY, dialect))
+
+
+def _is_port(who: str, does: Does, data: bytes, dialect: Dialect) -> bool:
+    """Whether it is the port that a client tells once it has its token: it is none of those below 32768."""
+    tells = dialect.policy.register is Register.HANDSHAKE and is_tcp(who) and does is Does.SEND
+    return tells and len(data) == 2 and _number(data) >= 1 << 15
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
 
 
 def words(parts: Iterable[Decoded], known: dict[str, str] | None = None) -> str:

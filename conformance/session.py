@@ -15,13 +15,13 @@ from conformance.baseline import Baseline
 from conformance.bench import Bench
 from conformance.clauses import Clause, Level, Role, UnknownClause, all_clauses, clause, select
 from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
-from conformance.examination import RUNS, Examined, Examiner
+from conformance.examination import LONG_SECONDS, RUNS, Examined, Examiner
 from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch, Outcome, TargetLost, unsupported
 from conformance.names import NameState
 from conformance.names import names as fresh_names
 from conformance.pacing import Waits
 from conformance.recording import Steps
-from conformance.trial import Trial, address_of, play_of, to_text
+from conformance.trial import Trial, address_of, attempt, play_of, to_text
 from conformance.verdicts import Exit
 from tcrp import MAX_ROOM_SIZE, LocalProtocolError, dialects
 from tcrp.endpoint import parse_endpoint
@@ -34,6 +34,10 @@ DYING_SECONDS = 0.3
 ENDING_SECONDS = 1.0
 """How long a process that cannot be reached may take to end."""
 OUTPUT_LINES = 40
+_AT_LARGE = ("TCRP-6.1f", "TCRP-6.1e")
+"""What is broken where chat, or control, has ended for everybody: no datagram, and no bytes on TCP, may do that."""
+EXAMPLES_AGAIN = 5
+"""Of a test that fails, how many examples before the one that did are held again with it."""
 AUTO = "auto"
 """In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
 STAGE_1 = "TCRP-7.1"
@@ -81,6 +85,7 @@ class Session:
         self._broken: str | None = None
         self._examiner = Examiner(bench, runs, self._renew, self._left)
         self._known: set[str | tuple[str, ...] | None] = set()
+        self._before = ""
 
     @classmethod
     def of_options(cls, options: Any) -> "Session":
@@ -142,6 +147,7 @@ class Session:
     def begin(self, test: Tested, needs: Sequence[str]) -> Bench:
         """Before a test: the bench, or the reason why the clause cannot be judged."""
         self._blame_the_last()
+        self._before = self._last.name if self._last else self._before
         self._last = None
         if self.target.stopped:
             self._restart()
@@ -169,10 +175,15 @@ class Session:
         found = call.excinfo.value if call.excinfo else None
         if found is None and (test.hostile or self._has_ended()):
             found = self._is_gone()
+        if isinstance(found, Mismatch) and found.data is not None:
+            found.data = self.bench.as_sent.get(found.data, found.data)
         outcome = self._outcome(test, call, found)
         if isinstance(found, Finding):
             outcome = self._look_into(test, outcome, found, call.duration)
         pending, self._pending = self._pending, []
+        if outcome.clause in _AT_LARGE and outcome.clause != test.clauses[0]:
+            untried = Outcome(test.clauses[0], "unsupported", test.name, 0.0)
+            return [*pending, outcome, untried._replace(message=f"could not be tried: {outcome.clause} is broken")]
         if outcome.result != "pass":
             return [*pending, outcome]
         return [*pending, *(outcome._replace(clause=one) for one in test.clauses)]
@@ -233,13 +244,19 @@ class Session:
         serves = False
         if not found.stopped:
             outcome, serves = self._look_after(outcome)
+        broken = self._broken
+        if self._ended_by_leaving(outcome, found):
+            outcome = outcome._replace(
+                clause=_AT_LARGE[0], expected=f"chat to go on once a member has left ({outcome.expected})"
+            )
         play = play_of(test.function)
         evidence = _evidence(found, steps, address_of(play), example, names)._replace(
             output=tuple(self.target.output(OUTPUT_LINES))
         )
         trouble = causes.trouble_of(evidence.output)
         renewable = self.target.renewable
-        if (serves or renewable) and self._is_news(outcome, trouble):
+        news = self._is_news(outcome, trouble)
+        if (serves or renewable) and news:
             examined = self._examiner.examine(
                 Trial(play, example, names), steps, getattr(found, "check", None), seconds, passed,
                 hinge=outcome.result != "crash",
@@ -251,7 +268,46 @@ class Session:
             self._known.add(trouble)
         if not serves and not (found.stopped and not renewable):
             self._start_anew(outcome)
+            trials = [Trial(play, one, names) for one in (*passed[-EXAMPLES_AGAIN:], example)]
+            if news and broken is not None and self._was_broken_before(outcome, evidence, trials, seconds):
+                outcome = self._blame_before(outcome, chat=broken == baseline.CHAT)
+                evidence = evidence._replace(failed=1, runs=1, hinge=None, advice=None, check=None)
         return outcome._replace(evidence=evidence)
+
+    def _ended_by_leaving(self, outcome: Outcome, found: Finding) -> bool:
+        """Nobody hears anything any more since a member of this conversation left, which the clause is not about."""
+        deaf = isinstance(found, Mismatch) and found.check is not None and found.check.kind == "hears"
+        about = outcome.clause.startswith(("TCRP-5.", "TCRP-6."))
+        return deaf and not about and self.bench.left and self._broken == baseline.CHAT and outcome.result == "fail"
+
+    def _was_broken_before(self, outcome: Outcome, evidence: Evidence, trials: Sequence[Trial], seconds: float) -> bool:
+        """Whether a failure after which the server did not serve is none of the test: on a new server it passes."""
+        if outcome.result != "fail" or self._examiner.runs == 1 or not self.target.owned or self._stopped:
+            return False
+        if evidence.failed > 1 or seconds > LONG_SECONDS or not self.bench.dialect.can.rooms:
+            return False
+        tried = [attempt(self.bench, one) for one in trials]
+        try:
+            works = baseline.still_works(self.bench) is None
+        except TargetLost:
+            works = False
+        if not works:
+            self._restart()
+        return tried[-1].passed and works
+
+    def _blame_before(self, outcome: Outcome, *, chat: bool) -> Outcome:
+        """The server had stopped serving before this test, which found it so."""
+        expected = "chat to go on, whatever is sent" if chat else "rooms to be had, whatever is sent"
+        actual = f"it had ended when {outcome.test} began, which passes on a server started anew"
+        if self._before:
+            actual += f"; before it ran {self._before}"
+        return outcome._replace(
+            clause=_AT_LARGE[0 if chat else 1],
+            expected=expected,
+            actual=actual,
+            data=None,
+            message=f"expected {expected}; {actual}",
+        )
 
     def _is_news(self, outcome: Outcome, trouble: tuple[str, ...] | None) -> bool:
         """Whether it is worth the time to hold it again: not what has a cause that is known already."""

@@ -4,6 +4,8 @@ Nothing here knows a dialect by name. What can be found out by letting the diale
 memory, is found out so; the rest its Policy and its Can say.
 """
 
+import contextlib
+import itertools
 from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +14,7 @@ from conformance.forge import Forge, payload
 from tcrp import (
     MAX_PAYLOAD_SIZE,
     MAX_ROOM_SIZE,
+    MAX_USER_SIZE,
     Ack,
     Address,
     Complete,
@@ -79,6 +82,15 @@ class Terms:
             return self.dialect.client(Create("r" * size, "alicia"), _HERE, 0.0).data_to_send()
 
         return _longest(sayable)
+
+    @cached_property
+    def longest_user(self) -> int:
+        """Bytes of the longest user name."""
+
+        def sayable(size: int) -> bytes:
+            return self.dialect.client(Create("r", "u" * size), _HERE, 0.0).data_to_send()
+
+        return min(MAX_USER_SIZE, _longest(sayable))
 
     @cached_property
     def forge(self) -> Forge:
@@ -209,10 +221,10 @@ class Terms:
             return self._notices[len(users), room]
         told = [why for why in Why if self.tells(why)]
         kinds = (DownKind.CLOSED, DownKind.INFO)
-        texts = (
-            self.dialect.write_down(Down(kind, user, b"", why, room))
-            for user in users for why in told for kind in kinds
-        )  # fmt: skip
+        texts = set()
+        for user, why, kind in itertools.product(users, told, kinds):
+            with contextlib.suppress(LocalProtocolError):  # nobody of a name that cannot be said is there
+                texts.add(self.dialect.write_down(Down(kind, user, b"", why, room)))
         self._notices = {(len(users), room): {text for text in texts if text is not None}}
         return self._notices[len(users), room]
 
@@ -243,6 +255,14 @@ class Terms:
     def server_closes(self) -> bool:
         """It is the server that closes after its last word."""
         return self.answer(Create("r", "alicia"), Status.OK).closed
+
+    @cached_property
+    def asks_again(self) -> bool:
+        """On its connection a client may send another request once the first is answered."""
+        want = Create("r", "alicia")
+        _, server = self._held(want, Status.OK)
+        another = self.dialect.client(want, _HERE, 0.0).data_to_send()
+        return any(isinstance(event, Requested) for event in server.receive_data(another, 0.0))
 
     def tells_limits(self, want: Want) -> bool:
         """Whether LIMIT_REACHED looks like no other refusal."""
@@ -290,6 +310,11 @@ class Terms:
 
     def _events(self, want: Want, status: Status) -> tuple[list[Event], bool]:
         """What a client is told when the server answers so, and whether the server closes then."""
+        seen, server = self._held(want, status)
+        return seen, server.closing
+
+    def _held(self, want: Want, status: Status) -> tuple[list[Event], Conversation]:
+        """What a client is told when the server answers so, and the server's side then."""
         client = self.dialect.client(want, _HERE, 0.0, strict=False)
         server = self.dialect.server(_HERE, _LIMITS, 0.0)
         seen: list[Event] = []
@@ -305,7 +330,7 @@ class Terms:
             _pass_time(client, seen)
         if server.closing:
             seen += client.receive_eof(0.0)
-        return seen, server.closing
+        return seen, server
 
     def end_of_reply(self, want: Want, data: bytes) -> int | None:
         """How many bytes the reply has, at whose end the client knows that all is said; None if it is not whole."""

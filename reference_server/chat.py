@@ -9,8 +9,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from reference_server.limits import WORK_PER_WAKE_UP
-from reference_server.sockets import IP_RECVERR, IPV6_RECVERR, show
+from reference_server.fanout import Fanout, find_sendmmsg
+from reference_server.limits import FANOUT_FROM, RECEIVE_BUFFER, WORK_PER_WAKE_UP
+from reference_server.sockets import IP_RECVERR, IPV6_RECVERR, dropped, granted, show
 from relay import Decision, Dropped, MemberJoined, MemberLeft, Notice, Relay, Relayed, RoomClosed
 from tcrp.messages import Address
 
@@ -22,22 +23,29 @@ _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 _COST_OF_READING = 8  # a datagram read and judged, in datagrams sent
 _ERROR_MESSAGES = (IP_RECVERR, IPV6_RECVERR)
 _STOP_MILLISECONDS = 1000
+_DROPS_SECONDS = 1.0
 
 
 class Chat:
-    """`unsent`: datagrams that the system did not take."""
+    """`unsent`: datagrams that the system did not take; `lost`: those it had no room to hold until we read them.
 
-    def __init__(self, sock: socket.socket, relay: Relay) -> None:
+    `portable`: sends as everywhere, also where there is a faster way.
+    """
+
+    def __init__(self, sock: socket.socket, relay: Relay, *, portable: bool = False) -> None:
         self._sock = sock
         self._relay = relay
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray(_BUFFER_SIZE)
-        self._view = memoryview(self._buffer)
+        sendmmsg = None if portable else find_sendmmsg()
+        self._fanout = Fanout(sock, sendmmsg, self._send_carefully) if sendmmsg else None
         self._failed: list[Address] = []
         self._debug = logger.isEnabledFor(logging.DEBUG)
         self._expiry: asyncio.TimerHandle | None = None
+        self._drops: asyncio.TimerHandle | None = None
         self._may_wait = False
         self.unsent = 0
+        self.lost = 0
         self._loop.add_reader(sock, self._readable)
 
     def perform(self, decisions: Sequence[Decision]) -> None:
@@ -58,23 +66,44 @@ class Chat:
             self._expiry.cancel()
         self._may_wait = True  # nobody is served any more
         self._perform(self._relay.stop())
+        if self._drops is not None:
+            self._drops.cancel()
+        self._look_for_drops()
         self._sock.close()
         if self.unsent:
             logger.warning("%d datagrams were not taken by the system", self.unsent)
+        if self.lost:
+            logger.warning("%d datagrams were lost before they were read", self.lost)
 
     def _expire(self) -> None:
         self._expiry = None
         self.perform(self._relay.expire(self._loop.time()))
+
+    def _look_for_drops(self) -> None:
+        """One line for all that was lost since the last look, and nothing where nothing comes: see `_readable`."""
+        self._drops = None
+        lost, self.lost = self.lost, dropped(self._sock)
+        if self.lost > lost:
+            logger.warning(
+                "%d datagrams came faster than they were read and were lost: the system holds %d bytes of them for us, "
+                "%d were asked for; net.core.rmem_max limits it",
+                self.lost - lost,
+                granted(self._sock),
+                RECEIVE_BUFFER,
+            )
 
     def _readable(self) -> None:
         """Read until nothing is left or TCP must have its turn; the loop calls again if something is left.
 
         Failures are told after each datagram: under load one wake-up may last long.
         """
+        now = self._loop.time()
+        receive, buffer, judge = self._sock.recvfrom_into, self._buffer, self._relay.receive_datagram
+        view = memoryview(buffer)
         work = 0
         while work < WORK_PER_WAKE_UP:
             try:
-                size, source = self._sock.recvfrom_into(self._buffer)
+                size, source = receive(buffer)
             except BlockingIOError:
                 if not work:  # woken by an error alone: if it stayed queued, the loop would call again at once
                     self._read_errors()
@@ -85,25 +114,31 @@ class Chat:
                 self._tell_failures()
                 work += _COST_OF_READING
                 continue
-            data = bytes(self._view[:size])
-            decisions = self._relay.receive_datagram(data, source, self._loop.time())
-            work += _COST_OF_READING + self._perform(decisions, source)
-            self._tell_failures()
+            work += _COST_OF_READING + self._perform(judge(bytes(view[:size]), source, now), source)
+            if self._failed:
+                self._tell_failures()
         self.perform(())
+        if self._drops is None:
+            self._drops = self._loop.call_later(_DROPS_SECONDS, self._look_for_drops)
 
     def _perform(self, decisions: Sequence[Decision], source: Address | None = None) -> int:
         """The number of datagrams sent, or tried."""
         count = 0
         for decision in decisions:
-            match decision:
-                case Relayed(payload, audience, skip):
-                    for index, address in enumerate(audience):
+            if isinstance(decision, Relayed):  # nearly always
+                payload, hearers, skip = decision
+                size, fanout = len(hearers), self._fanout
+                count += size
+                if size < FANOUT_FROM or fanout is None or not fanout.send(payload, hearers, skip):
+                    for index, address in enumerate(hearers):
                         if index != skip:
                             self._send(payload, address)
-                    count += len(audience)
-                    if self._debug:
-                        hearers = len(audience) - (skip is not None)
-                        logger.debug("udp %s: %d bytes relayed to %d", show(source), len(payload), hearers)
+                if self._debug:
+                    logger.debug(
+                        "udp %s: %d bytes relayed to %d", show(source), len(payload), size - (skip is not None)
+                    )
+                continue
+            match decision:
                 case Notice(payload, addresses):
                     for address in addresses:
                         self._send(payload, address)
@@ -122,6 +157,14 @@ class Chat:
         return count
 
     def _send(self, payload: bytes, address: Address) -> None:
+        try:
+            self._sock.sendto(payload, address)
+        except OSError:
+            self._send_carefully(payload, address)
+
+    def _send_carefully(self, payload: bytes, address: Address) -> None:
+        """Send what a quicker way did not. The error it met may have been about an earlier datagram."""
+        self._read_errors()
         for _ in range(_ATTEMPTS):
             try:
                 self._sock.sendto(payload, address)

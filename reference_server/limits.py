@@ -24,6 +24,11 @@ RECEIVE_BUFFER: Final = 4 << 20
 """Bytes of datagrams that the system is asked to hold for us; it may grant less."""
 WORK_PER_WAKE_UP: Final = 4096
 """Datagrams read and sent before TCP has its turn."""
+FANOUT_FROM: Final = 5
+"""Members of a room from which on a message goes out by `sendmmsg`. Measured in turns, in us for each who hears it,
+`sendto` against `sendmmsg`: 2 members 3.5 and 4.7, 3 3.4 and 3.5, 4 3.4 and 3.1, 5 3.3 and 2.9, 10 3.4 and 2.8, 50 3.4
+and 2.5. (`recvmmsg` for reading gained nothing: 5.0 and 4.9 for one read and one sent.)
+"""
 
 
 class ServerLimits(NamedTuple):

@@ -1,6 +1,7 @@
 """Opening the two sockets, with errors that say what to do, and addresses as text."""
 
 import errno
+import logging
 import socket
 import sys
 from typing import Final
@@ -10,6 +11,9 @@ from tcrp.messages import Address
 
 IP_RECVERR: Final = 11  # linux/in.h; Python's socket module does not name it everywhere
 IPV6_RECVERR: Final = 25
+_SO_MEMINFO: Final = 55  # asm-generic/socket.h: nine numbers, the last of them SK_MEMINFO_DROPS
+
+logger = logging.getLogger("reference_server")
 
 
 class UnknownHost(ValueError):
@@ -42,7 +46,24 @@ def open_sockets(host: str, tcp_port: int | None, udp_port: int) -> tuple[socket
         if tcp is not None:
             tcp.close()
         raise
+    logger.debug("udp: the system holds %d bytes of datagrams, %d were asked for", granted(udp), RECEIVE_BUFFER)
     return tcp, udp
+
+
+def granted(sock: socket.socket) -> int:
+    """Bytes of datagrams that the system holds until they are read."""
+    size = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    return size // 2 if sys.platform == "linux" else size  # Linux says the double, for its bookkeeping
+
+
+def dropped(sock: socket.socket) -> int:
+    """Datagrams that came for this socket since it was opened and that the system threw away; 0 where none tells."""
+    if sys.platform != "linux":
+        return 0
+    try:
+        return int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)[32:36], sys.byteorder)
+    except OSError:
+        return 0
 
 
 def _resolve(host: str) -> tuple[socket.AddressFamily, str]:

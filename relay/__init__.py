@@ -8,12 +8,14 @@ from relay.admission import Admission, Admitted
 from relay.decisions import Decision, Dropped, MemberJoined, MemberLeft, Notice, Relayed, RoomClosed
 from relay.limits import RoomLimits
 from relay.relay import Relay
+from relay.rooms import Hearers
 
 __all__ = [
     "Admission",
     "Admitted",
     "Decision",
     "Dropped",
+    "Hearers",
     "MemberJoined",
     "MemberLeft",
     "Notice",

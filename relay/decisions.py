@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+from relay.rooms import Hearers
 from tcrp.messages import Address, Why
 
 
 class Relayed(NamedTuple):
     """Send `payload` to every address of `audience`, except to the one at index `skip`.
 
-    `audience` may be the room's own list: use it before the relay is called again, and do not keep it.
+    The same `audience` comes again and again until something changes in the room.
     """
 
     payload: bytes
-    audience: Sequence[Address]
+    audience: Hearers
     skip: int | None
 
 

@@ -25,6 +25,10 @@ from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Create, Down, DownKind, Join, Up, UpKind, Why
 from tcrp.policy import Bind, IdleScope, MemberKey, Register, RoomKey
 
+# looked up once: on Python 3.11 a member of an enum costs as much as a call
+_CHAT, _LEAVE = UpKind.CHAT, UpKind.LEAVE
+_SAID = DownKind.CHAT
+
 _REMOVED_AT_ONCE = 250
 """Members; telling so many and their rooms takes milliseconds."""
 
@@ -55,6 +59,14 @@ class Relay:
         self._registry = Registry(mint)
         if policy.room_key is RoomKey.ONE:
             self._registry.rooms[None] = Room("", None, limits.members)
+        # what every datagram asks of the policy
+        self._one_room = policy.room_key is RoomKey.ONE
+        self._by_token = policy.member_key is MemberKey.TOKEN and not self._one_room
+        self._guests_may_leave = policy.guests_may_leave
+        self._latest = policy.register is Register.LATEST
+        self._room_idles = policy.idle.scope is IdleScope.ROOM
+        self._counts = tuple(policy.idle.counts)  # `in` compares: hashing a member of an enum costs more
+        self._echo = policy.echo
 
     # ------------------------------------------------------------------------------------------------ control
 
@@ -188,9 +200,9 @@ class Relay:
             up = self._dialect.read_up(data, source)
         except RemoteProtocolError as error:
             return (Dropped(str(error)),)
-        entered: list[Decision] = []
         member = self._member_of(up, source)
-        if member is None and self._policy.room_key is RoomKey.ONE:
+        entered: list[Decision] = []
+        if member is None and self._one_room:
             room = self._registry.rooms.get(None)
             if room is not None and not room.full:  # a member comes by sending (TCRP-7.1)
                 member = Member(room, up.user or "", None, ip_of(source))
@@ -198,32 +210,32 @@ class Relay:
         if member is None:
             return (Dropped("no member of a room is known by what the datagram says"),)
         kind = up.kind
-        if kind is UpKind.LEAVE and not self._policy.guests_may_leave and member.room.host is not member:
-            kind = UpKind.CHAT
-        if not self._fits(member, kind, source):
-            return (Dropped("the datagram comes from an address that is not the member's"),)
+        if kind is _LEAVE and not self._guests_may_leave and member.room.host is not member:
+            kind = _CHAT
+        if not (self._latest and source == member.address):  # else nothing is new: it fitted when it was placed
+            if not self._fits(member, kind, source):
+                return (Dropped("the datagram comes from an address that is not the member's"),)
+            if self._latest or (kind is UpKind.REGISTER and self._policy.register is Register.MESSAGE):
+                self._registry.place(member, source)
 
         if up.user is not None:
             member.user = up.user
         member.failures = 0
-        register = self._policy.register
-        if register is Register.LATEST or (register is Register.MESSAGE and kind is UpKind.REGISTER):
-            self._registry.place(member, source)
-        if self._policy.idle.scope is IdleScope.ROOM and self._room_is_over(member, kind, now):
+        if self._room_idles and self._room_is_over(member, kind, now):
             return self._remove(member, Why.IDLE)
-        if kind in self._policy.idle.counts:
+        if kind in self._counts:
             self._idle.touch(member, now)
 
-        if kind is UpKind.CHAT:
+        if kind is _CHAT:
             decisions = self._relay(member, up.body, data)
-        elif kind is UpKind.LEAVE:
+        elif kind is _LEAVE:
             decisions = self._leave(member, up.body, data)
         else:
             decisions = ()
         return [*entered, *decisions] if entered else decisions
 
     def _member_of(self, up: Up, source: Address) -> Member | None:
-        if self._policy.member_key is MemberKey.TOKEN and self._policy.room_key is not RoomKey.ONE:
+        if self._by_token:
             member = self._registry.by_token(up.token) if up.token is not None else None
             if member is None or (up.room is not None and up.room != member.room.name):
                 return None
@@ -259,30 +271,26 @@ class Relay:
         room = member.room
         if room.host is member and self._idle_seconds is not None and now - room.active >= self._idle_seconds:
             return True
-        if kind in self._policy.idle.counts:
+        if kind in self._counts:
             room.active = now
         return False
 
     def _relay(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         try:
-            said = Down(DownKind.CHAT, member.user, body, None, member.room.name, datagram)
+            said = Down(_SAID, member.user, body, None, member.room.name, datagram)
             payload = self._dialect.write_down(said)
         except LocalProtocolError as error:  # it would not fit (TCRP-4.7a)
             return (Dropped(str(error)), *self._notices.about_member(Why.TOO_LONG, member))
         if payload is None:
             return (Dropped("the dialect has no datagram for it"),)
-        return (Relayed(payload, member.room.audience, None if self._policy.echo else member.index),)
+        return (Relayed(payload, member.room.hearers, None if self._echo else member.index),)
 
     # ------------------------------------------------------------------------------------------------ leaving
 
     def _leave(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         if not self._policy.relay_leave:
             return self._remove(member, Why.LEFT)
-        said = [
-            decision._replace(audience=list(decision.audience)) if isinstance(decision, Relayed) else decision
-            for decision in self._relay(member, body, datagram)
-        ]
-        return [*said, *self._remove(member, Why.LEFT)]
+        return [*self._relay(member, body, datagram), *self._remove(member, Why.LEFT)]
 
     def _remove(self, member: Member, why: Why) -> list[Decision]:
         """A host that goes takes the room with it (TCRP-5.2a, TCRP-5.3d)."""

@@ -1,14 +1,24 @@
-"""A room and its members, and the list of those who hear what is said in it."""
+"""A room and its members, and those who hear what is said in it."""
 
 from tcrp.messages import Address
 from tcrp.policy import Audience
+
+
+class Hearers(tuple[Address, ...]):
+    """The addresses of a room's registered members, each at its member's index.
+
+    They never change: a change in the room makes others. `prepared` is for who sends to them, to keep what it made of
+    them; the relay does not look at it.
+    """
+
+    prepared: object = None
 
 
 class Member:
     """Someone in a room.
 
     `token`: None where members come by sending. `ip`: of its TCP connection, to compare. `address`: where its
-    datagrams go, as it came, and `index`: its place in the room's audience; None until registered. `failures`: of
+    datagrams go, as it came, and `index`: its place among the hearers; None until registered. `failures`: of
     delivery, since it was last heard.
     """
 
@@ -29,10 +39,10 @@ class Room:
     where the policy has no hosts. `awaited`: how many have a token but are not members yet. `active`: when anyone last
     spoke, in seconds.
 
-    `audience` is the address of every registered member; it is kept, never computed, since every message needs it.
+    `listeners` are the registered members.
     """
 
-    __slots__ = ("active", "audience", "awaited", "capacity", "host", "key", "listeners", "members", "name", "password")
+    __slots__ = ("_hearers", "active", "awaited", "capacity", "host", "key", "listeners", "members", "name", "password")
 
     def __init__(self, name: str, key: str | bytes | None, capacity: int) -> None:
         self.name = name
@@ -44,33 +54,38 @@ class Room:
         self.active = 0.0
         self.members: dict[Member, None] = {}
         self.listeners: list[Member] = []
-        self.audience: list[Address] = []
+        self._hearers: Hearers | None = None
 
     @property
     def full(self) -> bool:
         return len(self.members) + self.awaited >= self.capacity
 
+    @property
+    def hearers(self) -> Hearers:
+        """Who hears what is said. Made when something is said, so that a thousand joins before that cost nothing."""
+        if self._hearers is None:
+            self._hearers = Hearers(member.address for member in self.listeners if member.address is not None)
+        return self._hearers
+
     def listen(self, member: Member, address: Address) -> None:
         """From now on the member's datagrams go to this address."""
         if member.index is None:
-            member.index = len(self.audience)
+            member.index = len(self.listeners)
             self.listeners.append(member)
-            self.audience.append(address)
-        else:
-            self.audience[member.index] = address
         member.address = address
+        self._hearers = None
 
     def remove(self, member: Member) -> None:
-        """The member is gone; the last of the audience takes its place there."""
+        """The member is gone; the last of the listeners takes its place there."""
         del self.members[member]
         if member.index is None:
             return
-        last, address = self.listeners.pop(), self.audience.pop()
+        last = self.listeners.pop()
         if last is not member:
             self.listeners[member.index] = last
-            self.audience[member.index] = address
             last.index = member.index
         member.index = None
+        self._hearers = None
 
     def addresses(self, audience: Audience, about: Member | None) -> list[Address]:
         """Where a notice about a member goes, if it is for this audience."""
@@ -80,10 +95,6 @@ class Room:
             case Audience.MEMBER:
                 return [about.address] if about and about.address else []
             case Audience.OTHERS:
-                return [
-                    address
-                    for member, address in zip(self.listeners, self.audience, strict=True)
-                    if member is not about
-                ]
+                return [member.address for member in self.listeners if member is not about and member.address]
             case Audience.ALL:
-                return list(self.audience)
+                return [member.address for member in self.listeners if member.address]

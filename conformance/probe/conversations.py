@@ -47,6 +47,8 @@ class Exchange:
     """What was sent after the answer, on the same connection: the UDP port."""
     closed_then: bool = False
     """The server closed once it had that."""
+    waited: float = 0.0
+    """Seconds of silence at the end, where the server did not close."""
 
 
 class Heard(NamedTuple):
@@ -209,6 +211,7 @@ class Line:
             try:
                 data = connection.recv(RECEIVE_SIZE)
             except TimeoutError:
+                found.waited = time.monotonic() - begun
                 break
             except OSError:
                 data = b""

@@ -123,7 +123,9 @@ def differences(notes: Notebook, other: Answers) -> list[str]:
     found = []
     for key, learnt in notes.learnt.items():
         if (
-            key.startswith(("ports.", "idle.", "words.", "token.alphabet", "token.size", "token.ends", "json."))
+            key.startswith(
+                ("ports.", "idle.", "words.", "token.alphabet", "token.size", "token.ends", "json.", "reply.closes")
+            )
             or learnt.sure is Sure.ASSUMED
         ):
             continue

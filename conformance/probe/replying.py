@@ -129,6 +129,12 @@ def learn_framing(control: Control, join: Answered | None, wide: Answered | None
     notes.learn("reply.framing", "header" if reply.framed else "none",
                 "it parses as frames to its end" if reply.framed else "the answer has no header", good.got)  # fmt: skip
     notes.learn("reply.steps", min(2, len(reply.parts)), f"{len(reply.parts)} in the answer", good.got)
+    asked = good.exchange
+    if asked.closed or asked.closed_then:
+        notes.learn("reply.closes", "server", "it closed after the answer")
+    else:
+        notes.learn("reply.closes", "client", f"it was still open {asked.waited:.1f} s after the answer",
+                    sure=Sure.LIKELY)  # fmt: skip
     if len(reply.parts) > 2:
         notes.remark(f"the answer has {len(reply.parts)} parts, a dialect file knows two")
     if not reply.framed:

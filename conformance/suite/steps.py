@@ -34,21 +34,24 @@ def exchanges(bench: Bench) -> list[Exchange]:
 def _exchanged(bench: Bench) -> list[Exchange]:
     room = fresh() + ("-MiXed" if names.longest is None else "")
     held: list[Exchange] = []
-    for want, status in (
+    asked: tuple[tuple[Create | Join, Status], ...] = (
         (Join(room, "bob", bench.secret), Status.ROOM_NOT_FOUND),
         (Create(room, "alicia", bench.secret), Status.OK),
         (Create(room, "alicia", bench.secret), Status.ROOM_EXISTS),
         (Join(room, "bob", "Wrong-12"), Status.WRONG_PASSWORD),
         (Join(room, "bob", bench.secret), Status.OK),
-    ):
+    )
+    for want, status in asked:
         if status is Status.WRONG_PASSWORD and not bench.dialect.can.passwords:
             continue
         if status is Status.ROOM_EXISTS and not bench.terms.by_name:
             continue
-        due = bench.terms.answer(bench.invited(want), status).closed
+        invited = bench.invited(want)
+        assert isinstance(invited, Create | Join)
+        due = bench.terms.answer(invited, status).closed
         # if one was due and did not come, that is known, and need not be waited for again
         known = any(one.answer.means(one.status).closed and not one.answer.closed for one in held)
-        held.append(Exchange(want, status, bench.ask(want, to_the_end=due and not known)))
+        held.append(Exchange(invited, status, bench.ask(invited, to_the_end=due and not known)))
     return held
 
 

@@ -51,11 +51,16 @@ def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str
     must_be_served(bench, answer, f"a CREATE of {want.room!r} by {user!r}", bench.request(want))
     if any(problem.field in ("RoomNameSize", "room name") for problem in answer.problems):
         raise Mismatch("replies whose RoomNameSize is that of the room name in bytes", str(answer), data=answer.data)
+    join = Join(want.room, "bob")
+    must_be_served(
+        bench, bench.ask(join), f"a JOIN of {want.room!r}, which stands,", bench.request(bench.invited(join))
+    )
 
 
 @clause("TCRP-2.3b")
 @for_all(
     cases=[
+        {"tail": ""},
         {"tail": " MiXed Case "},
         {"tail": "部屋é\U0001f600"},
         {"tail": "\0\n\t\x7f'\"\\/../%s{}"},

@@ -17,8 +17,6 @@ from tcrp import DownKind, Join, LocalProtocolError, Membership
 
 pytestmark = needs_chat
 
-LONG_USER = "u" * 255
-
 
 @clause("TCRP-4.4a")
 def test_an_empty_message_registers_the_address(bench: Bench) -> None:
@@ -92,7 +90,11 @@ def test_a_message_that_some_take_for_none_or_for_a_command_is_relayed(bench: Be
 def test_a_message_reaches_nobody_of_another_room(bench: Bench) -> None:
     here, there = bench.common()
     name = here[0].member.room
-    rooms = [here, there, bench.room("alicia", "bob", room=name + "b"), bench.room("alicia", "bob", room=name.upper())]
+    rooms = [here, there]
+    for similar in (name + "b", name.upper()):
+        if similar != name:
+            with contextlib.suppress(LocalProtocolError):  # where the name is as long as can be already
+                rooms.append(bench.room("alicia", "bob", room=similar))
     token = here[0].member.token[::-1]
     stranger = bench.peer(Membership(fresh(), "stranger", token, False))
     with contextlib.suppress(LocalProtocolError):  # where no such token can be said
@@ -315,7 +317,7 @@ def test_a_disconnect_notice_comes_from_the_chat_port(bench: Bench) -> None:
 
 def _with_long_name(bench: Bench) -> tuple[Peer, Peer, int]:
     """A listener, a speaker with the longest name, and the longest message that the speaker can send at all."""
-    listener, speaker = bench.common()[0][0], bench.guest(LONG_USER)
+    listener, speaker = bench.common()[0][0], bench.guest("u" * bench.terms.longest_user)
     bench.settle(listener, speaker)
     return listener, speaker, bench.terms.sendable(speaker.member)
 

@@ -87,7 +87,7 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     host, guest, talker, quiet, early = bench.room(
         "host", "guest", "talker", "quiet", "early", room=room, password=password
     )
-    orphan_host, orphan = bench.room("orphan-host", "orphan")
+    orphan_host, orphan = bench.room("parent", "orphan")
     _keep_a_namesake(bench, room, password)
     lone = bench.create(user="lone")
     stranger = bench.peer()

@@ -127,6 +127,8 @@ class ReplyAnswers:
     """A payload that does not parse is refused as malformed, or the server closes."""
     bad_header: Literal["malformed", "room-not-found", "close"] = "malformed"
     """The same for an operation or a State that there is not, and for a room name that is not UTF-8."""
+    closes: Literal["server", "client"] = "server"
+    """Who closes the connection after the last reply. client: the server does so only if the client takes too long."""
     pause: Seconds = 0.5
     """Seconds of silence after which the client takes what nothing delimits for whole."""
 

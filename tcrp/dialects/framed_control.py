@@ -1,10 +1,10 @@
 """What both sides of a TCP conversation of a dialect made of answers share; the sides are `framed_server` and
 `framed_client`.
 
-    server   HEADER [ack] -> BODY -Requested-> ACK -send(Ack OK)-> TOKEN -send(Complete)-> [PORT -Bound->] DONE
+    server   HEADER [ack] -> BODY -Requested-> ACK -send(Ack OK)-> TOKEN -send(Complete)-> [PORT -Bound->] [END ->] DONE
     client   [HEADER -> BODY ->] ACK -Accepted-> TOKEN -Joined-> DONE
 
-Anything else ends in DONE.
+Anything else ends in DONE, after END where it is the client that closes.
 """
 
 from enum import Enum, auto
@@ -26,6 +26,7 @@ class Step(Enum):
     ACK = auto()
     TOKEN = auto()
     PORT = auto()
+    END = auto()
     DONE = auto()
 
 

@@ -30,7 +30,7 @@ class FramedServer(FramedConversation):
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         self._now = now
-        if not data or self._step is Step.DONE:
+        if not data or self._step in (Step.END, Step.DONE):
             return []
         if self._step not in (Step.HEADER, Step.BODY):
             return self._take_port(data)
@@ -52,7 +52,7 @@ class FramedServer(FramedConversation):
     def receive_eof(self, now: float) -> list[Event]:
         events = self._bound()
         early = self._step in (Step.HEADER, Step.BODY, Step.PORT)
-        if early:
+        if early or self._step is Step.END:
             self._finish()
         return [*events, Ended(early)]
 
@@ -61,8 +61,9 @@ class FramedServer(FramedConversation):
             return []
         if events := self._bound():
             return events
+        ended = self._step is Step.END
         self._finish()
-        return [TimedOut(self._allowed)]
+        return [] if ended else [TimedOut(self._allowed)]
 
     def send(self, reply: Reply) -> None:
         codec = self._codec
@@ -80,7 +81,7 @@ class FramedServer(FramedConversation):
                     waits = len(self._port) < PORT_SIZE  # else it came before, and is told at once
                     self._deadline = self._now + (self._allowed if waits else 0.0)
                 else:
-                    self._finish()
+                    self._end()
             case step, _:
                 raise RuntimeError(f"{type(reply).__name__} is not due at step {step.name}")
 
@@ -146,7 +147,7 @@ class FramedServer(FramedConversation):
         if self._step is not Step.PORT or len(self._port) < PORT_SIZE:
             return []
         port = int.from_bytes(self._port, "big")
-        self._finish()
+        self._end()
         if port == 0:
             error = RemoteProtocolError("the UDP port is 0", clause="TCRP-4.3a", field="UDP port", offset=0, value=0)
             return [Malformed(error)]
@@ -165,18 +166,27 @@ class FramedServer(FramedConversation):
 
     def _refuse(self, status: Status) -> None:
         reply, replies = self._answers.reply, self._codec.replies
-        self._finish()
+        self._end()
         if status is Status.LIMIT_REACHED and self._answers.token.null_when_full:
             if self._codec.acknowledges and reply.refused_in == "acknowledgement":
                 self._acknowledge()
             self._say(reply.token_state, replies.token(None))
-        elif reply.refusal != "close":
+        elif reply.refusal == "close":
+            self._finish()
+        else:
             state = reply.refusal_state
             if status is Status.MALFORMED and reply.malformed_state is not None:
                 state = reply.malformed_state
             if self._answers.status.form == "state":
                 state = int(replies.value_of(status))
             self._say(state, replies.refusal(status, self._room, self._user))
+
+    def _end(self) -> None:
+        """All is said. Who does not close, where it is the client's turn, is not waited for for ever."""
+        if self._answers.reply.closes == "client":
+            self._step, self._deadline = Step.END, self._now + self._limits.silence
+        else:
+            self._finish()
 
     def _say(self, state: int, payload: bytes) -> None:
         if not self._codec.framed:

@@ -9,6 +9,16 @@ from conformance.clauses import all_clauses, clause
 from conformance.findings import PLAIN_CONVERSATION, Evidence, Outcome
 from conformance.verdicts import Judgement, Verdict
 
+WENT_AWAY = """\
+Exception in thread Thread-9 (serve):
+Traceback (most recent call last):
+  File "/home/ann/chat/server.py", line 60, in serve
+    connection.sendall(reply)
+BrokenPipeError: [Errno 32] Broken pipe
+Error: read ECONNRESET
+    at TCP.onStreamRead (/home/ann/chat/server.js:217:20)
+accept: error: Connection reset by peer (server.c:88)
+"""
 SAID = {
     "python": (
         """\
@@ -316,3 +326,9 @@ def test_every_finding_is_told_exactly_once_and_nothing_else(rows):
 @given(st.permutations([judged(name) for name in ("2.3a", "2.3b", "4.2c", "3.8e", "4.2e", "5.7", "5.4a", "5.2a")]))
 def test_the_order_in_which_they_were_found_does_not_matter(judgements):
     assert told(*judgements) == told(*sorted(judgements, key=lambda one: one.clause.id))
+
+
+def test_what_any_server_prints_of_peers_that_go_away_is_no_place_of_trouble():
+    assert trouble_of(WENT_AWAY.splitlines()) is None
+    text, place, _ = SAID["python"]
+    assert trouble_of([*WENT_AWAY.splitlines(), *text.splitlines(), *WENT_AWAY.splitlines()]) == place

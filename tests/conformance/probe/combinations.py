@@ -12,6 +12,7 @@ COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
     "both": ({"payload": "json-or-raw"}, {"request.payload": "json-or-raw"}),
     "json string": ({"payload": "json-string", "status": "words", "framing": "none", "steps": 1, "token": "hex"}, {
         "request.payload": "json-string", "reply.framing": "none", "reply.refusal": "text", "token.size": 64,
+        "reply.closes": "server",
     }),
     "length-prefixed": ({"payload": "length-prefixed", "status": "close", "steps": 1}, {
         "request.payload": "length-prefixed", "reply.refusal": "close", "reply.steps": 1,
@@ -36,7 +37,7 @@ COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
         "status.form": "json", "status.ok": 202, "status.room-exists": 400, "status.room-not-found": 404,
         "words.key": "message", "words.room-exists": "room {room} is there", "token.form": "json",
         "reply.token-state": 2, "reply.refusal-state": 0, "chat.empty": "relayed", "request.password-key": False,
-        "chat.leave": "exit",
+        "chat.leave": "exit", "reply.closes": "client",
     }),
     "ip and port": ({"port_key": "port", "address": "request", "token": "base64", "echo": True}, {
         "request.address": "ip-and-port", "request.ip-key": "ip", "request.port-key": "port", "chat.echo": True,

@@ -53,7 +53,7 @@ def refused(want: bytes, status: Status) -> bytes:
     server = DIALECT.server(PEER, tcrp.Limits(), 0.0)
     server.receive_data(want, 0.0)
     server.send(Ack(status))
-    assert server.closing
+    assert not server.closing  # the client is to close, and asks again on another connection
     return server.data_to_send()
 
 
@@ -65,9 +65,21 @@ def test_the_request_and_its_reply() -> None:
     server.send(Ack(Status.OK))
     assert server.data_to_send() == b""
     server.send(Complete(TOKEN))
-    assert (server.data_to_send(), server.closing) == (GOOD, True)
+    assert (server.data_to_send(), server.closing) == (GOOD, False)
     assert client.receive_data(GOOD, 0.0) == [Joined(TOKEN)]
     assert client.closing
+    assert server.receive_eof(0.0) == [Ended(False)]
+    assert server.closing
+
+
+def test_a_client_that_does_not_close_is_not_waited_for_for_ever() -> None:
+    server = DIALECT.server(PEER, tcrp.Limits(silence=60.0), 0.0)
+    server.receive_data(REQUEST, 5.0)
+    server.send(Ack(Status.OK))
+    server.send(Complete(TOKEN))
+    assert server.receive_data(REQUEST, 6.0) == []
+    assert (server.timer(), server.handle_timer(64.9), server.closing) == (65.0, [], False)
+    assert (server.handle_timer(65.0), server.timer(), server.closing) == ([], None, True)
 
 
 def test_refusals() -> None:

@@ -280,4 +280,5 @@ def test_our_server_refuses_what_theirs_refused_in_their_bytes(framed_captures, 
     (event,) = ours.receive_data(b"".join(framed_captures(source, what, "request")), 0.0)
     assert isinstance(event, Malformed)
     assert ours.data_to_send() == b"".join(framed_captures(source, what, "reply"))
+    ours.receive_eof(0.0)
     assert ours.closing

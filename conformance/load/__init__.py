@@ -1,0 +1,1 @@
+"""How much a server bears: many members at many real addresses, evenly paced, and what of it arrives, how fast."""
