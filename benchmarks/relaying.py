@@ -54,12 +54,13 @@ def run() -> list[Section]:
     rows = [[name, *(cell(costs[load], name) for load in LOADS)] for name in (FLOOR, *usable)]
     rows += [[name, missing(command) or "", *[""] * (len(LOADS) - 1)] for name, command in commands.items()
              if name not in usable]  # fmt: skip
-    notes = [
-        "us of CPU, user and system, of the server for each datagram that a receiver got; in brackets how many times the "
-        f"C loop's that is. {ROUNDS} rounds, in each every server in turn; ratios of medians. Members say {BURST} messages "
-        "in a row and wait until all have heard them, or say them one by one. Nobody sleeps in a system call for what "
-        "comes, so the cost of waking receivers is in none of the figures."
-    ]
+    how = (
+        "us of CPU, user and system, of the server for each datagram that a receiver got; in brackets how many times "
+        f"the C loop's that is. {ROUNDS} rounds, in each every server in turn; ratios of medians. Members say {BURST} "
+        "messages in a row and wait until all have heard them, or say them one by one. Nobody sleeps in a system call "
+        "for what comes, so the cost of waking receivers is in none of the figures."
+    )
+    notes = [how]
     if loop is None:
         notes.append("No C compiler `cc` here, so there is no C loop to compare with.")
     return [
