@@ -74,7 +74,7 @@ def _title(report: dict[str, Any]) -> str:
 
 def _sum(report: dict[str, Any]) -> str:
     share = report["lost"] / report["expected"] if report["expected"] else 0.0
-    limit = "; the generator was the limit" if report["generator"]["limit"] else ""
+    limit = "; the generator may have been the limit" if report["generator"]["limit"] else ""
     return f"{report['delivered']:,} of {report['expected']:,} deliveries, {report['lost']:,} lost ({share:.2%}){limit}"
 
 

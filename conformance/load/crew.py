@@ -42,10 +42,6 @@ Watch = Callable[["Crew"], None]
 """Called again and again while something goes on."""
 
 
-class Died(Exception):
-    """The server ended; in words."""
-
-
 class Crew:
     """The processes of one load. `watch` is called while they work; what it raises ends the waiting."""
 
@@ -165,4 +161,4 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-__all__ = ["DELIVERED", "ENTERED", "ROOMS", "SENT", "Crew", "Died"]
+__all__ = ["DELIVERED", "ENTERED", "ROOMS", "SENT", "Crew"]

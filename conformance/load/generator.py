@@ -41,7 +41,7 @@ COMPLETE, LINGER, LONGEST_WAIT = 100_000_000, 1_500_000_000, 15_000_000_000
 """Nanoseconds of silence after which nothing more is expected: if all has come, and if not; and of waiting at all."""
 OWN_EVERY = 10_000_000
 """Nanoseconds between two datagrams of the generator to itself."""
-ATTEMPTS = 6
+ATTEMPTS = 5
 SETTLE_SECONDS = 0.25
 REST_DIGITS = TIME_DIGITS + WHO_DIGITS + NUMBER_DIGITS
 HEARD, NOT_FOR_IT = 1, 2
@@ -93,13 +93,10 @@ class Generator:
         self.stopped = stopped
         self.poll = select.epoll()
         self.members = entrance.members
+        self._refused = False
         self._by_file = {member.socket.fileno(): member for member in self.members}
         for file in self._by_file:
             self.poll.register(file, select.EPOLLIN)
-
-    def close(self) -> None:
-        """Watch nothing any more; the members are the entrance's."""
-        self.poll.close()
 
     def idle(self, seconds: float) -> None:
         """Let time pass: take in what comes, so that nothing piles up, and keep the members in."""
@@ -107,15 +104,21 @@ class Generator:
         while True:
             self.entrance.keep_alive()
             left = deadline - time.monotonic()
-            if not self._take(max(0.0, min(left, 0.5)), lambda member, data: None) and left <= 0:
+            self._take(max(0.0, min(left, 0.5)), lambda member, data: None)
+            if left <= 0:
                 return
 
     def _take(self, wait: float, heard: Callable[[Member, bytes], None]) -> int:
         """Take in what has come, waiting at most this many seconds for the first. Returns how many there were."""
         taken = 0
         for file, _ in self.poll.poll(wait, EVENTS):
-            with contextlib.suppress(OSError):
+            try:
                 heard(self._by_file[file], self._by_file[file].socket.recv(DATAGRAM))
+            except ConnectionRefusedError:
+                self._refused = True
+            except OSError:
+                continue
+            else:
                 taken += 1
         return taken
 
@@ -159,7 +162,8 @@ class Generator:
             while deaf and time.monotonic() < until and not self.stopped():
                 self._take(0.05, heard)
                 deaf = [member for member in deaf if not member.heard]
-            if not deaf or self.stopped():
+            nobody = self._refused and len(deaf) == len(self.members)
+            if not deaf or nobody or self.stopped():
                 break
         while self._take(SETTLE_SECONDS, heard) and not self.stopped():
             pass  # what is still under way would be in the way of what is measured

@@ -28,7 +28,10 @@ PROMPT = 1.0
 EXCHANGE_SECONDS = 30.0
 PAUSES = (0.1, 0.3, 1.0, 3.0)
 """Seconds before each further attempt."""
-PORT_ATTEMPTS = 8
+LIMIT_ATTEMPTS, ABSENT_ATTEMPTS = 4, 2
+"""How often it is asked where a limit is the answer, or where nobody listens and nobody ever has."""
+CAPACITY = 255
+"""What a room is asked to hold where that is to be said and it has not more members."""
 RECEIVE_BUFFER = 1 << 20
 CHUNK = 65536
 KEEP_SECONDS = 20.0
@@ -61,12 +64,13 @@ class Member:
 
 
 class _Failed(Exception):
-    """One attempt. `limit`: by its status the server says that it has no place."""
+    """One attempt. `limit`: by its status the server says that it has no place; `absent`: nobody listens; `final`: to
+    ask again would change nothing.
+    """
 
-    def __init__(self, why: str, *, limit: bool = False, final: bool = False) -> None:
+    def __init__(self, why: str, *, limit: bool = False, absent: bool = False, final: bool = False) -> None:
         super().__init__(why)
-        self.limit = limit
-        self.final = final
+        self.limit, self.absent, self.final = limit, absent, final
 
 
 class Entrance:
@@ -130,7 +134,7 @@ class Entrance:
                     return await self._attempt(room, place, host, attempt)
             except _Failed as failed:
                 self._window.less()
-                if failed.final or attempt == len(PAUSES):
+                if failed.final or attempt + 1 == self._attempts(failed):
                     raise self._trouble(failed, place) from None
                 await asyncio.sleep(PAUSES[attempt])
             finally:
@@ -193,11 +197,14 @@ class Entrance:
         except (LocalProtocolError, MissingExtra) as error:
             raise _Failed(str(error), final=True) from None
         except OSError as error:
-            raise _Failed(f"TCP {self.server}: {error.strerror or error}") from None
+            absent = isinstance(error, ConnectionRefusedError)
+            raise _Failed(f"TCP {self.server}: {error.strerror or error}", absent=absent) from None
 
     def _want(self, room: str, user: str, host: Member | None) -> Create | Join:
         if host is None:
-            return Create(room, user, capacity=self.plan.members if self.dialect.can.capacity else None)
+            # more than will come: an attempt whose answer was lost may hold a place, and some count all rooms' guests
+            roomy = max(self.plan.members, min(CAPACITY, self.plan.everybody + 1))
+            return Create(room, user, capacity=roomy if self.dialect.can.capacity else None)
         return Join(room, user, invite=host.membership.token if self.dialect.can.invites else None)
 
     async def _connect(self, udp: socket.socket) -> socket.socket:
@@ -214,6 +221,11 @@ class Entrance:
             tcp.close()
             raise
         return tcp
+
+    def _attempts(self, failed: _Failed) -> int:
+        if failed.limit:
+            return LIMIT_ATTEMPTS
+        return ABSENT_ATTEMPTS if failed.absent and not self.members else len(PAUSES) + 1
 
     def _trouble(self, failed: _Failed, place: int) -> Trouble:
         if failed.limit:

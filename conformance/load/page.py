@@ -17,8 +17,8 @@ def lines(report: dict[str, Any]) -> list[str]:
 def header(report_target: str, dialect: str, rooms: int, members: int, rate: float, seconds: float) -> str:
     """What is asked for, in one line."""
     return (
-        f"{report_target}  dialect {dialect}  {rooms:,} rooms of {members:,} members, {rate:g} messages a second each, "
-        f"{seconds:g} s"
+        f"{report_target}  dialect {dialect}  {rooms:,} room{'s' * (rooms != 1)} of {members:,} members, "
+        f"{rate:g} messages a second each, {seconds:g} s"
     )
 
 
@@ -60,7 +60,7 @@ def _generator(report: dict[str, Any]) -> Iterator[str]:
     count = len(generator["cores"])
     yield f"generator    {count} process{'es' * (count != 1)}, {cores or 0} of a core"
     if generator["limit"]:
-        yield f"The generator was the limit: {'; '.join(generator['limit'])}."
+        yield f"The generator may have been the limit: {'; '.join(generator['limit'])}."
 
 
 def _end(report: dict[str, Any]) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _rate(rate: float, everybody: int) -> str:
 
 
 def _row(label: str, *cells: str) -> str:
-    return f"{label:<{LABEL}}" + "".join(f"{cell:>{NUMBER}}" for cell in cells)
+    return (f"{label:<{LABEL}}" + "".join(f"{cell:>{NUMBER}}" for cell in cells)).rstrip()
 
 
 def _ms(value: float | None) -> str:

@@ -30,7 +30,7 @@ from tcrp.endpoint import parse_endpoint
 
 STEP_SECONDS = 3.0
 """Of a step of a search, at the most."""
-PLAIN_SECONDS = 5.0
+PLAIN_SECONDS = 2.0
 """Between two lines of progress where there is no terminal."""
 LOWER = 0.9
 """Times the rate, if a run of the full length does not hold what a short one did."""

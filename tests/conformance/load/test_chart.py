@@ -77,9 +77,9 @@ def test_a_text_that_looks_like_markup_is_text():
 
 
 def test_nothing_delivered_is_drawn_too():
-    assert paths(drawn(moment(1, lost=9), moment(1, lost=9)), "p50") == ["M624 58h24"]
+    assert paths(drawn(moment(1, lost=9), moment(1, lost=9)), "p50") == ["M630 58h24"]
 
 
 def test_a_generator_at_its_limit_is_told():
     tree = drawn(moment(1), overrun=5)
-    assert any("the generator was the limit" in (one.text or "") for one in tree.iter(f"{SVG}text"))
+    assert any("the generator may have been the limit" in (one.text or "") for one in tree.iter(f"{SVG}text"))
