@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from reference_server.control import Connection
-from relay import Admission, Decision, Relay, Relayed
+from relay import Admission, Decision, Hearers, Relay, Relayed
 from relay.rooms import Member
 from tcrp import Address, Create, Down, Join, Requested, Status, Up, Why
 from tcrp.dialects import Dialect
@@ -82,7 +82,7 @@ def rows() -> Iterator[tuple[str, str]]:
 class RelaysToStrangers(Relay):
     def _relay(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         others = [room for room in self._registry.rooms.values() if room is not member.room]
-        audience = [*member.room.audience, *(address for room in others for address in room.audience)]
+        audience = Hearers([*member.room.hearers, *(address for room in others for address in room.hearers)])
         decisions = super()._relay(member, body, datagram)
         return [one._replace(audience=audience) if isinstance(one, Relayed) else one for one in decisions]
 

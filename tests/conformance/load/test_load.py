@@ -41,7 +41,7 @@ def test_every_dialect_is_spoken(command, name):
     assert (
         report["delivered"] == report["expected"] == report["messages"] * (4 if dialects.get(name).policy.echo else 3)
     )
-    assert (report["lost"], report["duplicated"], report["foreign"], report["notes"]) == (0, 0, 0, [])
+    assert (report["lost"], report["duplicated"], report["foreign"]) == (0, 0, 0)
     assert sum(one["delivered"] for one in report["timeline"]) == report["delivered"]
     assert len(report["generator"]["cores"]) == min(2, rooms)
     assert None not in report["latency_ms"].values()
@@ -173,7 +173,6 @@ def test_a_search_finds_where_a_server_begins_to_lose(command):
     report = figures(command)
     search = report["search"]
     assert 1.0 < search["held"] < search["failed"] < 4.0
-    assert not search["bounded_by_generator"]
     assert report["lost"] == 0
     assert done.stdout.count("messages/s  ") >= len(search["steps"])
     assert "without loss; at " in done.stdout
