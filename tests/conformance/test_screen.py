@@ -14,7 +14,7 @@ from conformance.clauses import clause
 from conformance.screen import print_end, print_findings
 from conformance.verdicts import Verdict
 from tcrp.annotate import annotate, mark
-from tcrp.wire import header_layout
+from tcrp.layouts import header_layout
 
 SCHEMA = json.loads((importlib.resources.files("conformance") / "report.schema.json").read_text())
 ESCAPES = re.compile(r"\x1b\[([0-9;]*)m")

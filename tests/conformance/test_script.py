@@ -23,7 +23,7 @@ from conformance.script import script
 from tcrp import Create, Join, Joined, Membership, UpKind, dialects
 from tcrp.annotate import annotate
 from tcrp.dialects import Can
-from tcrp.wire import packet_layout
+from tcrp.layouts import packet_layout
 
 DIALECT = dialects.get()
 FAULTS = Path(__file__).parents[1] / "faults" / "server.py"

@@ -12,7 +12,7 @@ from conformance.clauses import all_clauses, clause
 from conformance.forge import canonical_frame as frame
 from conformance.forge import payload
 from conformance.recording import Does, Step
-from tcrp import wire
+from tcrp import layouts
 from tcrp.annotate import Row, annotate, mark
 
 SCHEMA = Path(__file__).parents[3] / "conformance" / "report.schema.json"
@@ -80,7 +80,7 @@ def findings() -> list[dict[str, Any]]:
         runs={"failed": 1, "total": 1},
         hinge="the same datagram with a second byte is dropped in silence, as it should be",
         advice="The size of the token is read without asking whether the datagram has a second byte.",
-        messages=[message("stranger sent 1 byte", annotate(b"\0", wire.packet_layout), True)],
+        messages=[message("stranger sent 1 byte", annotate(b"\0", layouts.packet_layout), True)],
         ladder=["stranger             server", "   | datagram, 1 byte ->  |", "   |              exit 1  x"],
         output=["Traceback (most recent call last):", '  File "server.py", line 88, in datagram_received',
                 "    token_size = data[1]", "IndexError: index out of range", HOSTILE],
@@ -95,10 +95,10 @@ def findings() -> list[dict[str, Any]]:
                 "  | 33 bytes of CREATE '部屋 1'     ->  |", "  | 30 bytes more, 50 ms later     ->  |",
                 "  | <-                          reset  |"],
         messages=[
-            message("tcp 1 sent CREATE, cut after byte 33", mark(annotate(CREATE, wire.frame_layout), 33, "here the "
+            message("tcp 1 sent CREATE, cut after byte 33", mark(annotate(CREATE, layouts.frame_layout), 33, "here the "
                     "second segment begins"), True),
             message("tcp 2 sent JOIN", annotate(frame(ROOM, payload(username="bob"), operation=2),
-                    wire.frame_layout), False),
+                    layouts.frame_layout), False),
         ],
         replay="replay/2.5a.json", script="replay/2.5a.py",
         also=[because("TCRP-2.6a", "fail", "an ACK with status 0", "a close without an answer")],
@@ -114,7 +114,7 @@ def findings() -> list[dict[str, Any]]:
     long = finding(
         4, "TCRP-4.2a", "fail", test="a datagram of 4097 bytes and more is dropped",
         expected="silence", actual="it was relayed", bytes=LONG.hex(),
-        messages=[message(f"alicia sent {len(LONG)} bytes", mark(annotate(LONG, wire.packet_layout), 4096,
+        messages=[message(f"alicia sent {len(LONG)} bytes", mark(annotate(LONG, layouts.packet_layout), 4096,
                           "beyond 4096 bytes"), True)],
     )  # fmt: skip
     return [
