@@ -72,6 +72,8 @@ class Control:
         self.unread: Answered | None = None
         """The first answer that came, for when none is understood."""
         self.socket = line.socket("requests")
+        self.created: list[Answered] = []
+        """Every CREATE that got a token."""
 
     # ------------------------------------------------------------------------------------------------------- a request
 
@@ -105,7 +107,10 @@ class Control:
         token = self.token_of(exchange.got, room, exchange.pieces)
         for one in [token] if token else [found.value for found in reading.tokens(reply)]:
             self.notes.hide(one)
-        return Answered(exchange, reply, token, room, user)
+        answered = Answered(exchange, reply, token, room, user)
+        if token is not None and not join and number == shape.create:
+            self.created.append(answered)
+        return answered
 
     def _tokens(self, got: bytes, room: str) -> list[Token]:
         return reading.tokens(reading.read(got, room))
@@ -196,7 +201,8 @@ class Control:
         self.shape, self.good, self.place, self.second = found.shape, found.answered, found.place, found.second
         self.sizes = {len(found.place.value), len(found.other)}
         self.constant = found.place.value == found.other
-        self.good.token = found.place.value
+        self.good.token, found.second.token = found.place.value, found.other
+        self.created += [self.good, found.second]
         self.handshakes = bool(self.good.exchange.after) and self.good.exchange.closed_then
 
     def _hints(self, answered: Answered) -> list[str]:

@@ -138,8 +138,24 @@ class Chat:
         return [name for name, one in member.sockets.items() if any(mark in data for data in one.inbox)]
 
     def leave_behind(self, *members: Member) -> None:
-        """Close their sockets."""
+        """They leave, the host last, as far as it is known how; and their sockets are closed."""
+        for member in sorted(members, key=lambda one: one.host):
+            self._leave(member, member.main)
         self.line.drop(socket for member in members for socket in member.sockets.values())
+
+    def close_rooms(self) -> None:
+        """Leave every room that was made, as far as it is known how, and can be done from another port."""
+        for one in self.control.created:
+            self._leave(
+                Member(one.room, one.user, one.token or b"", True, {"": self.control.socket}), self.control.socket
+            )
+
+    def _leave(self, member: Member, sender: Socket) -> None:
+        word, type_ = self.notes.value("chat.leave"), self.notes.value("up.leave-type")
+        if type_ is not None:
+            self.say(member, b"", sender=sender, type_=type_)
+        elif word:
+            self.say(member, str(word).encode(), sender=sender)
 
     # ---------------------------------------------------------------------------------------------- what is understood
 

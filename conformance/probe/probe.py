@@ -22,8 +22,8 @@ from tcrp.dialects.answers import Answers
 from tcrp.dialects.framed import Framed
 from tcrp.endpoint import parse_endpoint
 
-SECONDS = 45.0
-"""After these no more questions are asked."""
+SECONDS = 22.0
+"""After these no more questions are asked: what was learnt is still to be verified, and all of it takes under 30 s."""
 LIKELY = 8
 """Requests that are tried before the built-in dialects that are code."""
 Tell = Callable[[str], None]
@@ -101,7 +101,10 @@ class _Probe:
         if not found:
             return self._not_understood()
         self._learn()
-        return self._name()
+        try:
+            return self._name()
+        finally:
+            self.chat.close_rooms()
 
     # --------------------------------------------------------------------------------------------------- the questions
 
@@ -111,6 +114,8 @@ class _Probe:
         self._stage("requests", control.narrow)
         self._stage("refusals", lambda: self._ask_refusals(refusals))
         self._stage("chat", lambda: self._learn_chat(chat))
+        if not chat.seen and not self.no_chat:
+            self.no_chat = "no datagram reached anybody before the time for questions was over"
         self._stage("passwords", lambda: replying.ask_password(control, refusals))
         self._conclude(refusals)
         if not self.line.target.owned:  # what follows ends some servers
@@ -273,7 +278,13 @@ class _Probe:
 
     def _udp_only(self) -> Probed:
         built_in = self._speaks_built_in(tcp=False)
-        return built_in or self._nothing("no datagram of a dialect without TCP came back")
+        if built_in is not None or self.probed.died is not None:
+            return built_in or self._gone(str(self.probed.died))
+        came = list(telling.overheard(self.line))
+        what = "what came back is of no dialect without TCP" if came else "no datagram came back"
+        probed = self._nothing(what)
+        probed.lines += came
+        return probed
 
     def _half_understood(self, verified: Verified) -> Probed:
         probed = self._nothing(f"a CREATE got what looks like a token, and yet: {verified.failed}")

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
+from conformance.probe.conversations import Line
 from conformance.probe.learning import Notebook, Sure, plain, shown
 from conformance.probe.reading import Reply, what_it_looks_like
 from tcrp.dialects import file
@@ -85,6 +86,28 @@ def unreadable(sent: bytes, got: bytes, reply: Reply) -> Iterator[str]:
         yield f"  {what_it_looks_like(got)}:"
     yield from _hex("sent", sent)
     yield from _hex("came", got)
+
+
+def overheard(line: Line) -> Iterator[str]:
+    """What comes of some datagrams on a port of which nothing is known: two clients say something, who hears what?"""
+    names = ("alicia", "bob")
+    sockets = [line.socket(name) for name in names]
+    try:
+        for what, ways in (
+            ("a name with its size, and a message", [bytes([len(name)]) + name.encode() + b"hello" for name in names]),
+            ("plain text", [f"{name}: hello".encode() for name in names]),
+            ("JSON", [f'{{"username": "{name}", "message": "hello"}}'.encode() for name in names]),
+        ):
+            for one in sockets:
+                one.inbox.clear()
+            for one, data in zip(sockets, ways, strict=True):
+                line.send(one, data, what)
+            line.hush()
+            for one in sockets:
+                for data in one.inbox[:2]:
+                    yield f"  {what}: {one.name} heard {shown(data)}"
+    finally:
+        line.drop(sockets)
 
 
 def _hex(name: str, data: bytes) -> Iterator[str]:

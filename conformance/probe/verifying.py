@@ -53,6 +53,9 @@ def verify(line: Line, dialect: Dialect, *, chat: bool = True) -> Verified:
         if chat:
             _talk(line, dialect, (host, guest), sockets)
             worked.append("two-way chat")
+            for member, one in ((guest, sockets[1]), (host, sockets[0])):  # the room is of no use any more
+                if (data := dialect.write_up(member, UpKind.LEAVE)) is not None:
+                    line.send(one, data, f"leaving as in {dialect.name}")
     except _Failed as failed:
         return Verified(tuple(worked), str(failed))
     except LocalProtocolError as error:

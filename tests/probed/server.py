@@ -1,12 +1,13 @@
 """A small chat server whose every habit is an option: `python server.py '{"payload": "raw", ...}'`.
 
 Standard library only, written apart from everything else here. It prints `ready tcp=... udp=...` and serves until it
-is ended. `OPTIONS` are the habits and their defaults.
+is ended; on SIGUSR1 it prints how many rooms stand. `OPTIONS` are the habits and their defaults.
 """
 
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -94,6 +95,7 @@ class Server:
     def run(self):
         threading.Thread(target=self.serve_udp, daemon=True).start()
         tcp, udp = (one.getsockname()[1] for one in (self.tcp, self.udp))
+        signal.signal(signal.SIGUSR1, lambda *_: print(f"rooms {len(self.rooms)}", flush=True))
         print(f"ready tcp=127.0.0.1:{tcp} udp=127.0.0.1:{udp}", flush=True)
         held = []
         while True:

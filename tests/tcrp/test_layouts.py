@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from construct import ConstructError, Struct
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcrp
@@ -240,56 +240,81 @@ HEARERS: dict[str, Callable[[bytes, object], Down]] = {
 }
 
 
-def small(size: int) -> st.SearchStrategy[bytes]:
-    return st.binary(max_size=size)
-
-
-sized = st.builds(lambda *parts: b"".join(parts), small(2), small(30), small(4), small(30))
-frames = st.from_type(Frame).map(tcrp.encode_frame)
-claims = st.builds(
-    lambda head, size, body: head + size.to_bytes(29, "big") + body,
-    st.binary(min_size=3, max_size=3),
-    st.integers(0, 300) | st.sampled_from([2**29, 2**29 + 1, 2**231]),
-    small(300),
+byte = st.integers(0, 255)
+parts = (
+    st.binary(max_size=20)
+    | st.text(st.characters(codec="utf-8"), max_size=10).map(str.encode)
+    | st.sampled_from(
+        [b"", b"r", b"exit", b": ", b"a: b: c", b"\0x", b"x\0", b"a\x7f", b"\xff", "部屋".encode(), b"u" * 255]
+    )
 )
-packets = st.from_type(ChatPacket).map(tcrp.encode_packet)
-deliveries = st.from_type(ChatMessage | Disconnect | Information).map(tcrp.encode_delivery)  # type: ignore[arg-type]
 members = st.builds(Membership, st.just("r"), st.sampled_from(["u", "alice", "部屋"]), st.just(TOKEN), st.just(True))
-bodies = st.text(st.characters(codec="utf-8", exclude_characters=":\0"), max_size=20).map(str.encode)
 
 
-def sent_in(name: str) -> st.SearchStrategy[bytes]:
-    """Datagrams of both directions that the dialect writes."""
-    if name == "tcrp":
-        return packets
-    dialect = tcrp.dialects.get(name)
-    ups = st.builds(lambda member, body: dialect.write_up(member, UpKind.CHAT, body), members, bodies)
-    downs = st.builds(lambda m, body: dialect.write_down(Down(DownKind.CHAT, m.user, body)), members, bodies)
-    return (ups | downs).filter(lambda data: data is not None).map(lambda data: data or b"")
+def spoken(*strategies: st.SearchStrategy[Any], as_: Callable[..., bytes]) -> st.SearchStrategy[bytes]:
+    return st.builds(as_, *strategies)
+
+
+headers = spoken(
+    byte,
+    byte,
+    byte,
+    st.integers(0, 300) | st.sampled_from([2**29, 2**29 + 1, 2**231]),
+    as_=lambda r, o, s, size: bytes([r, o, s]) + size.to_bytes(29, "big"),
+)
+frames = spoken(
+    parts,
+    byte,
+    byte,
+    parts | st.binary(min_size=250, max_size=300),
+    as_=lambda r, o, s, p: bytes([len(r), o, s]) + len(p).to_bytes(29, "big") + r + p,
+)
+packets = spoken(parts, parts, parts, as_=lambda r, t, m: bytes([len(r), len(t)]) + r + t + m)
+chats = spoken(parts, parts, as_=lambda u, m: u + b": " + m)
+notices = spoken(st.sampled_from([b"\4", b"\5"]), parts, as_=lambda kind, m: kind + m)
+
+DATAGRAMS = {
+    "tcrp": packets,
+    "stage1": spoken(parts, parts, as_=lambda u, m: bytes([len(u)]) + u + m),
+    "fixed-fields": st.lists(parts, min_size=1, max_size=4).map(b":".join),
+    "fixed-width": spoken(parts, parts, as_=lambda u, m: TOKEN[:32] + u.ljust(255, b"\0") + m.ljust(3809, b"\0"))
+    | spoken(parts, parts, as_=lambda u, m: u.ljust(255, b"\0") + m.ljust(3839, b"\0")),
+}  # fmt: skip
 
 
 @st.composite
 def damaged(draw: st.DrawFn, valid: st.SearchStrategy[bytes]) -> bytes:
-    """Valid, changed in a few bytes, cut short, with more behind it, far too long, or any bytes at all."""
-    data = bytearray(draw(valid | sized | small(80)))
-    for at, value in draw(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3)):
-        if at < len(data):
-            data[at] = value
-    cut = draw(st.none() | st.integers(0, 300))
-    return bytes(data[:cut]) + draw(st.just(b"") | small(5) | st.integers(4080, 4100).map(bytes))
+    """Bytes that may be valid; the same cut short, with more behind, filled up to a limit, changed; or any at all."""
+    data = draw(valid)
+    match draw(st.sampled_from(["whole", "whole", "cut", "more", "limit", "changed", "any"])):
+        case "cut":
+            return data[: draw(st.integers(0, len(data)))]
+        case "more":
+            return data + draw(st.binary(min_size=1, max_size=5))
+        case "limit":
+            return data.ljust(draw(st.integers(4093, 4098)), b"x")
+        case "changed":
+            changed = bytearray(data)
+            for at in draw(st.lists(st.integers(0, max(0, len(data) - 1)), max_size=3 if data else 0)):
+                changed[at] = draw(byte | st.sampled_from(b"\0\1\4\5 :\x7f\xff"))
+            return bytes(changed)
+        case "any":
+            return draw(st.binary(max_size=80))
+    return data
 
 
 DECODERS: dict[str, tuple[Callable[[bytes], object], Callable[[bytes], object], st.SearchStrategy[bytes]]] = {
-    "header": (tcrp.decode_header, header, frames.map(lambda data: data[:32]) | claims),
-    "frame": (tcrp.decode_frame, frame, frames | claims),
+    "header": (tcrp.decode_header, header, headers),
+    "frame": (tcrp.decode_frame, frame, frames | headers),
     "packet": (tcrp.decode_packet, packet, packets),
-    "delivery": (tcrp.decode_delivery, delivery, deliveries),
-    "status": (tcrp.decode_status, status, small(2)),
+    "delivery": (tcrp.decode_delivery, delivery, chats | notices),
+    "status": (tcrp.decode_status, status, st.integers(0, 8).map(lambda n: bytes([n]))),
     "token": (tcrp.check_token, token, st.integers(0, 257).map(bytes)),
 }
 
 
 @pytest.mark.parametrize("name", DECODERS)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_decode(name: str, data: st.DataObject) -> None:
     ours, theirs, valid = DECODERS[name]
@@ -306,15 +331,16 @@ def test_bytes_come_out_of_any_bytes_like_object(name: str, data: st.DataObject)
 
 
 @pytest.mark.parametrize("name", READERS)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_read_up(name: str, data: st.DataObject) -> None:
-    same(tcrp.dialects.get(name).read_up, READERS[name], data.draw(damaged(sent_in(name))), SOURCE)
+    same(tcrp.dialects.get(name).read_up, READERS[name], data.draw(damaged(DATAGRAMS[name])), SOURCE)
 
 
 @pytest.mark.parametrize("name", HEARERS)
 @given(data=st.data(), member=members)
 def test_read_down(name: str, data: st.DataObject, member: Membership) -> None:
-    same(tcrp.dialects.get(name).read_down, HEARERS[name], data.draw(damaged(sent_in(name))), member)
+    same(tcrp.dialects.get(name).read_down, HEARERS[name], data.draw(damaged(DATAGRAMS[name])), member)
 
 
 # -------------------------------------------------------------------------------------------------------- to encode
@@ -403,30 +429,28 @@ texts = (
     | st.integers(254, 257).map(lambda n: "r" * n)
     | st.sampled_from(["", "a:b", "a: b", "a\0", "a\x7f", "\x80", "\udcff", "exit"])
 )
-contents = (
-    small(20) | bodies | st.integers(3800, 4100).map(lambda n: b"x" * n) | st.sampled_from([b"exit", b"a:b", b"x\0"])
-)
-numbers = st.integers(-2, 258) | st.booleans() | st.sampled_from([*tcrp.Operation, *Status])
+contents = parts | st.integers(3800, 4100).map(lambda n: b"x" * n)
+numbers = st.sampled_from([-1, 256, True, *tcrp.Operation, *Status]) | byte
 payload_sizes = st.integers(-2, 300) | st.booleans() | st.sampled_from([2**29, 2**232 - 1, 2**232])
-keys = small(20) | st.integers(254, 257).map(bytes)
-chats = st.builds(Down, st.just(DownKind.CHAT), texts, contents)
+keys = parts | st.integers(254, 257).map(bytes)
+downs = st.builds(Down, st.just(DownKind.CHAT), texts, contents)
 escaped = st.binary(max_size=20).map(lambda data: data.decode(errors="surrogateescape"))
 
 ENCODERS: dict[str, tuple[Callable[..., object], Callable[..., bytes], st.SearchStrategy[Any]]] = {
     "header": (tcrp.encode_header, write_header, st.builds(Header, numbers, numbers, numbers, payload_sizes)),
-    "frame": (tcrp.encode_frame, write_frame, st.builds(Frame, texts, numbers, numbers, contents)),
+    "frame": (tcrp.encode_frame, write_frame, st.builds(Frame, texts | st.just("r"), numbers, numbers, contents)),
     "packet": (tcrp.encode_packet, write_packet, st.builds(ChatPacket, texts, keys, contents)),
     "chat": (tcrp.encode_delivery, write_delivery, st.builds(ChatMessage, texts, contents)),
     "notice": (tcrp.encode_delivery, write_delivery, st.builds(Disconnect, texts) | st.builds(Information, texts)),
     "status": (tcrp.encode_status, write_status, numbers),
-    "tcrp": (CANONICAL.write_down, write_down, chats),
+    "tcrp": (CANONICAL.write_down, write_down, downs),
     "stage1": (
         tcrp.dialects.get("stage1").write_down,
         write_stage1,
         st.builds(Down, st.just(DownKind.CHAT), escaped | st.integers(254, 257).map(lambda n: "u" * n), contents),
     ),
-    "fixed-fields": (tcrp.dialects.get("fixed-fields").write_down, write_fixed_fields, chats),
-    "fixed-width": (tcrp.dialects.get("fixed-width").write_down, write_fixed_width, chats),
+    "fixed-fields": (tcrp.dialects.get("fixed-fields").write_down, write_fixed_fields, downs),
+    "fixed-width": (tcrp.dialects.get("fixed-width").write_down, write_fixed_width, downs),
 }
 
 
@@ -435,6 +459,24 @@ ENCODERS: dict[str, tuple[Callable[..., object], Callable[..., bytes], st.Search
 def test_encode(name: str, data: st.DataObject) -> None:
     ours, theirs, values = ENCODERS[name]
     same(ours, theirs, data.draw(values))
+
+
+SIZED: dict[str, Callable[[int], object]] = {
+    "packet": lambda size: ChatPacket("r", b"t", b"x" * (size - 4)),
+    "chat": lambda size: ChatMessage("u", b"x" * (size - 3)),
+    "notice": lambda size: Information("x" * (size - 1)),
+    "tcrp": lambda size: Down(DownKind.CHAT, "u", b"x" * (size - 3)),
+    "stage1": lambda size: Down(DownKind.CHAT, "u", b"x" * (size - 2)),
+    "fixed-fields": lambda size: Down(DownKind.CHAT, "u", b"x" * (size - 2)),
+    "fixed-width": lambda size: Down(DownKind.CHAT, "u", b"x" * (size - 255)),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+@pytest.mark.parametrize("size", range(4093, 4098))
+def test_encode_at_the_limit(name: str, size: int) -> None:
+    ours, theirs, _ = ENCODERS[name]
+    same(ours, theirs, SIZED[name](size))
 
 
 @pytest.mark.parametrize(("name", "theirs"), [("fixed-fields", send_fixed_fields), ("fixed-width", send_fixed_width)])

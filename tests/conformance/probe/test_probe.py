@@ -4,8 +4,11 @@ import importlib.util
 import json
 import os
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +130,46 @@ def test_a_server_of_somebody_else_that_dies_ends_the_probe_with_what_was_sent_l
     assert "CREATE with State 7" in found.died
     assert isinstance(found.dialect, Framed)
     assert "verified: create, join, two-way chat" in found.lines[0]
+
+
+def test_the_rooms_that_were_made_are_left() -> None:
+    with subprocess.Popen(shlex.split(command({})), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ports = parse_ready(process.stdout.readline(), PORTS)
+            assert ports is not None
+            assert probe(AddressTarget(Endpoint("127.0.0.1", *ports))).code is Exit.CONFORMS
+            process.send_signal(signal.SIGUSR1)
+            assert process.stdout.readline() == "rooms 0\n"
+        finally:
+            process.kill()
+
+
+def test_a_server_without_tcp_speaks_stage_1_or_what_it_says_is_told() -> None:
+    words = [Path(sys.executable).with_name("tcrp-server"), "--dialect", "stage1", "--udp-port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ports = parse_ready(process.stdout.readline(), PORTS)
+            assert ports is not None
+            assert probe(AddressTarget(Endpoint("127.0.0.1", *ports))).name == "stage1"
+        finally:
+            process.kill()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo:
+        echo.bind(("127.0.0.1", 0))
+        threading.Thread(target=_answers, args=(echo,), daemon=True).start()
+        found = probe(AddressTarget(Endpoint("127.0.0.1", None, echo.getsockname()[1])))
+        echo.sendto(b"", echo.getsockname())
+    assert found.dialect is None
+    assert "bob heard what?" in "\n".join(found.lines)
+
+
+def _answers(echo: socket.socket) -> None:
+    """Answers every datagram alike, until an empty one comes."""
+    while data := echo.recvfrom(65536):
+        if not data[0]:
+            return
+        echo.sendto(b"what?", data[1])
 
 
 def test_a_port_that_nobody_listens_on_is_unreachable() -> None:

@@ -1,7 +1,7 @@
 """What the tests of the dialects share: captured bytes, and conversations that are fed in any segmentation."""
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,26 @@ import tcrp
 from tcrp import Conversation, Event
 from tcrp.dialects.framed import Framed
 
-with Path(__file__).with_name("real_frames.toml").open("rb") as _file:
-    CAPTURES = tomllib.load(_file)["capture"]
+HERE = Path(__file__).parent
+
+
+class Capture(NamedTuple):
+    """A segment or a datagram. `source`: the dialect that an implementation speaks, or its letter."""
+
+    source: str
+    step: str
+    path: str
+    data: bytes
+
+
+def _captures() -> Iterator[Capture]:
+    for path in (HERE / "real_frames.toml", HERE / "captures.toml", HERE.parent / "real_frames.toml"):
+        for found in tomllib.loads(path.read_text(encoding="utf-8"))["capture"]:
+            source, step = found.get("dialect") or found["from"], found.get("step") or found["what"]
+            yield Capture(source, step, found["path"], bytes.fromhex(found["hex"]))
+
+
+CAPTURES = tuple(_captures())
 
 
 class Heard(NamedTuple):
@@ -23,10 +41,10 @@ class Heard(NamedTuple):
     closing: bool
 
 
-def _captured(dialect: str, step: str, path: str) -> list[bytes]:
-    found = [bytes.fromhex(c["hex"]) for c in CAPTURES if (c["dialect"], c["step"], c["path"]) == (dialect, step, path)]
-    assert found, f"nothing was captured of {step!r}, {path}"
-    return found
+def _captured(source: str, step: str, path: str) -> list[bytes]:
+    found = [capture for capture in CAPTURES if (capture.source, capture.step) == (source, step)]
+    assert found, f"nothing was captured of {step!r} from {source}"
+    return [capture.data for capture in found if capture.path == path]
 
 
 def _hear(conversation: Conversation, pieces: Iterable[bytes], now: float = 0.0) -> Heard:
@@ -36,7 +54,7 @@ def _hear(conversation: Conversation, pieces: Iterable[bytes], now: float = 0.0)
 
 @pytest.fixture(scope="session")
 def captured() -> Callable[[str, str, str], list[bytes]]:
-    """captured(dialect, step, path): the segments or datagrams."""
+    """captured(source, step, path): the segments or datagrams; none where a close was the answer."""
     return _captured
 
 
@@ -47,9 +65,9 @@ def hear() -> Callable[..., Heard]:
 
 
 @pytest.fixture(scope="session")
-def everything_captured() -> list[tuple[str, str, bytes]]:
-    """(dialect, path, bytes) of every capture."""
-    return [(c["dialect"], c["path"], bytes.fromhex(c["hex"])) for c in CAPTURES]
+def everything_captured() -> tuple[Capture, ...]:
+    """Every capture, of whatever dialect."""
+    return CAPTURES
 
 
 @pytest.fixture(scope="session")
@@ -79,28 +97,6 @@ def swallow(check_error: Callable[[tcrp.ProtocolError, int | None], None]) -> Ca
             side.data_to_send()
 
     return run
-
-
-HERE = Path(__file__).parent
-
-
-def _framed_captures() -> list[dict[str, str]]:
-    found = []
-    for path in (HERE / "captures.toml", HERE.parent / "real_frames.toml"):
-        with path.open("rb") as file:
-            found += tomllib.load(file)["capture"]
-    return found
-
-
-@pytest.fixture(scope="session")
-def framed_captures() -> Callable[[str, str, str], list[bytes]]:
-    """framed_captures(source, what, path): the segments or datagrams."""
-    captures = _framed_captures()
-
-    def find(source: str, what: str, path: str) -> list[bytes]:
-        return [bytes.fromhex(c["hex"]) for c in captures if (c["from"], c["what"], c["path"]) == (source, what, path)]
-
-    return find
 
 
 @pytest.fixture(scope="session")

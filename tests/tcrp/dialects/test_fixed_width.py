@@ -96,11 +96,12 @@ def test_a_datagram_that_cannot_be_said(user: str, kind: UpKind, body: bytes, fi
     assert caught.value.field == field
 
 
-def test_a_token_of_another_form_cannot_be_said() -> None:
+@pytest.mark.parametrize("token", [b"x" * 36, b"xxx-" * 9, TOKEN[:-1] + b"-"])
+def test_a_token_of_another_form_cannot_be_said(token: bytes) -> None:
     with pytest.raises(LocalProtocolError) as caught:
-        DIALECT.write_up(MEMBER._replace(token=b"x" * 36), UpKind.CHAT, b"x")
-    assert caught.value.field == "token"
-    assert "xxx" not in f"{caught.value} {vars(caught.value)}"
+        DIALECT.write_up(MEMBER._replace(token=token), UpKind.CHAT, b"x")
+    assert (caught.value.field, caught.value.limit) == ("token", 36)
+    assert token.decode() not in f"{caught.value} {vars(caught.value)}"
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,8 @@ def spoken(odd: Callable[[str], Dialect]) -> Callable[[str], Dialect]:
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=IDS)
 @pytest.mark.parametrize("size", [None, 1], ids=["as it came", "byte by byte"])
-def test_our_server_answers_their_client_as_theirs_did(
-    framed_captures, spoken, exchange: Exchange, size: int | None
-) -> None:
-    requests = framed_captures(exchange.source, exchange.what, "request")
+def test_our_server_answers_their_client_as_theirs_did(captured, spoken, exchange: Exchange, size: int | None) -> None:
+    requests = captured(exchange.source, exchange.what, "request")
     assert requests
     ours = spoken(exchange.source).server(PEER, tcrp.Limits(), 0.0)
     events = []
@@ -136,7 +134,7 @@ def test_our_server_answers_their_client_as_theirs_did(
                     if not refused:
                         ours.send(Complete(exchange.answer))
             answered += ours.data_to_send()
-    assert answered == b"".join(framed_captures(exchange.source, exchange.what, "reply"))
+    assert answered == b"".join(captured(exchange.source, exchange.what, "reply"))
     declared = exchange.udp if exchange.source in "CD" else None
     if exchange.udp is None and exchange.source == "D":
         declared = events[0].udp
@@ -147,17 +145,15 @@ def test_our_server_answers_their_client_as_theirs_did(
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=IDS)
 @pytest.mark.parametrize("strict", [True, False])
-def test_our_client_asks_as_theirs_and_understands_their_server(
-    framed_captures, spoken, exchange, strict: bool
-) -> None:
-    requests = b"".join(framed_captures(exchange.source, exchange.what, "request"))
+def test_our_client_asks_as_theirs_and_understands_their_server(captured, spoken, exchange, strict: bool) -> None:
+    requests = b"".join(captured(exchange.source, exchange.what, "request"))
     udp = exchange.udp or local(1)
     if exchange.source == "D" and exchange.udp is None:
         udp = spoken("D").server(PEER, tcrp.Limits(), 0.0).receive_data(requests, 0.0)[0].udp
     ours = spoken(exchange.source).client(exchange.want, udp, 0.0, strict=strict)
     sent = ours.data_to_send()
     events = []
-    for segment in framed_captures(exchange.source, exchange.what, "reply"):
+    for segment in captured(exchange.source, exchange.what, "reply"):
         events += ours.receive_data(segment, 0.0)
         sent += ours.data_to_send()
     if isinstance(exchange.answer, Status) and not ours.closing:
@@ -194,7 +190,7 @@ def test_nothing_captured_breaks_either_side(spoken, source: str) -> None:
             dialect.read_up(data, PEER)
 
 
-def token_of(framed_captures: Captured, source: str, what: str) -> bytes:
+def token_of(captured: Captured, source: str, what: str) -> bytes:
     return next(e.answer for e in EXCHANGES if (e.source, e.what) == (source, what))
 
 
@@ -213,10 +209,10 @@ CHAT = [
 
 
 @pytest.mark.parametrize(("source", "what", "room", "whose", "user", "message"), CHAT)
-def test_chat(framed_captures, spoken, source, what, room, whose, user, message) -> None:
+def test_chat(captured, spoken, source, what, room, whose, user, message) -> None:
     dialect = spoken(source)
-    (up,), (down,) = framed_captures(source, what, "up"), framed_captures(source, what, "down")
-    token = token_of(framed_captures, source, whose)
+    (up,), (down,) = captured(source, what, "up"), captured(source, what, "down")
+    token = token_of(captured, source, whose)
     member = Membership(room, user, token, True)
     assert dialect.read_up(up, PEER) == Up(UpKind.CHAT, room, token, None, message)
     assert dialect.write_up(member, UpKind.CHAT, message) == up
@@ -224,28 +220,28 @@ def test_chat(framed_captures, spoken, source, what, room, whose, user, message)
     assert dialect.read_down(down, member) == Down(DownKind.CHAT, user, message)
 
 
-def test_leaving_and_notices_of_json_status(framed_captures, spoken) -> None:
+def test_leaving_and_notices_of_json_status(captured, spoken) -> None:
     dialect = spoken("C")
-    guest = Membership("room1", "bob", token_of(framed_captures, "C", "join"), False)
-    (up,), (down,) = framed_captures("C", "the guest leaves", "up"), framed_captures("C", "the guest leaves", "down")
+    guest = Membership("room1", "bob", token_of(captured, "C", "join"), False)
+    (up,), (down,) = captured("C", "the guest leaves", "up"), captured("C", "the guest leaves", "down")
     assert dialect.write_up(guest, UpKind.LEAVE) == up
     assert dialect.read_up(up, PEER).kind is UpKind.LEAVE
     assert dialect.write_down(Down(DownKind.INFO, "bob", b"", tcrp.Why.LEFT, "room1")) == down
     assert dialect.read_down(down, guest) == Down(DownKind.INFO, None, down)
-    host = guest._replace(user="alice", token=token_of(framed_captures, "C", "create"), host=True)
-    (up,), (down,) = framed_captures("C", "the host leaves", "up"), framed_captures("C", "the host leaves", "down")
+    host = guest._replace(user="alice", token=token_of(captured, "C", "create"), host=True)
+    (up,), (down,) = captured("C", "the host leaves", "up"), captured("C", "the host leaves", "down")
     assert dialect.write_up(host, UpKind.LEAVE) == up
     assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.Why.HOST_LEFT, "room1")) == down
     assert dialect.read_down(down, guest) == Down(DownKind.CLOSED, None, down)
-    for notice in framed_captures("D", "the guest leaves", "down"):  # without its full stop: not this dialect's words
+    for notice in captured("D", "the guest leaves", "down"):  # without its full stop: not this dialect's words
         assert dialect.read_down(notice, guest).kind is DownKind.UNKNOWN
 
 
-def test_leaving_and_notices_of_model_answer(framed_captures, spoken) -> None:
+def test_leaving_and_notices_of_model_answer(captured, spoken) -> None:
     dialect = spoken("B")
-    host = Membership("r1", "alice", token_of(framed_captures, "B", "create with a password"), True)
-    (up,) = framed_captures("B", "the host leaves, in that program's words", "up")
-    chat, *notices = framed_captures("B", "the host leaves, in that program's words", "down")
+    host = Membership("r1", "alice", token_of(captured, "B", "create with a password"), True)
+    (up,) = captured("B", "the host leaves, in that program's words", "up")
+    chat, *notices = captured("B", "the host leaves, in that program's words", "down")
     assert dialect.write_up(host, UpKind.LEAVE) == up
     assert dialect.read_up(up, PEER) == Up(UpKind.LEAVE, "r1", host.token, None, b"/exit")
     assert dialect.write_down(Down(DownKind.CHAT, "alice", b"/exit")) == chat
@@ -254,8 +250,8 @@ def test_leaving_and_notices_of_model_answer(framed_captures, spoken) -> None:
         assert dialect.read_down(notice, host) == Down(DownKind.CLOSED, None, notice)
 
 
-def test_the_notice_of_staged(framed_captures, spoken) -> None:
-    (notice,) = framed_captures("F", "the host idles", "down")
+def test_the_notice_of_staged(captured, spoken) -> None:
+    (notice,) = captured("F", "the host idles", "down")
     dialect, member = spoken("F"), Membership("r1", "bob", b"t", False)
     assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.Why.HOST_IDLE, "r1")) == notice
     assert dialect.read_down(notice, member) == Down(DownKind.CLOSED, None, notice)
@@ -275,10 +271,10 @@ def test_the_notice_of_staged(framed_captures, spoken) -> None:
         ("E", "a room name that is not UTF-8"),
     ],
 )
-def test_our_server_refuses_what_theirs_refused_in_their_bytes(framed_captures, spoken, source: str, what: str) -> None:
+def test_our_server_refuses_what_theirs_refused_in_their_bytes(captured, spoken, source: str, what: str) -> None:
     ours = spoken(source).server(PEER, tcrp.Limits(), 0.0)
-    (event,) = ours.receive_data(b"".join(framed_captures(source, what, "request")), 0.0)
+    (event,) = ours.receive_data(b"".join(captured(source, what, "request")), 0.0)
     assert isinstance(event, Malformed)
-    assert ours.data_to_send() == b"".join(framed_captures(source, what, "reply"))
+    assert ours.data_to_send() == b"".join(captured(source, what, "reply"))
     ours.receive_eof(0.0)
     assert ours.closing
