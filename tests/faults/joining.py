@@ -30,6 +30,20 @@ def joining(request: Request) -> bool:
     return request.operation == JOIN
 
 
+@fault(
+    "join-counts-characters",
+    "TCRP-2.3a",
+    note="a JOIN finds its room by the first RoomNameSize characters of its body",
+)
+class JoinCountsCharacters(Server):
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room, payload = super().read_body(stream, header)
+        if header.operation != JOIN:
+            return room, payload
+        body = (room + payload).decode("utf-8", "replace")
+        return body[: header.room_size].encode(), payload
+
+
 @fault("join-in-one-recv", "TCRP-2.5a", note="the body of a JOIN is whatever one recv gives")
 class JoinInOneRecv(Server):
     def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
