@@ -36,6 +36,7 @@ RETIRED = 64
 """Sockets that are kept open after use."""
 RETIRED_SECONDS = 2.0
 """How long they are: by then the server has sent what it had still to send there."""
+PORTS_TRIED = 8
 NOBODYS = b"00000000-0000-4000-8000-000000000000"
 """A token that no server gives out."""
 
@@ -303,14 +304,31 @@ class Bench:
 
     def join_at_same_port(self, room: str, user: str) -> Peer:
         """A guest whose UDP socket has the port of its TCP connection, and who has sent nothing yet."""
-        connection = self.connect()
+        if self.variation.same_port:
+            return self.join(room, user)
         want = Join(room, user)
+        connection, peer = self._at_same_port(user)
         answer = self.ask_on(connection, want)
         self.drop(connection)
-        return self.enter(want, answer, None, same_port=True)
+        self._peers.append(peer)
+        self.come_back(peer, want, answer)
+        return peer
+
+    def _at_same_port(self, user: str) -> tuple[Connection, Peer]:
+        """A connection, and a UDP socket with the number of its port, which another program may happen to have."""
+        for tried in itertools.count(1):
+            connection = self.connect()
+            host, port, local = connection.local_host, connection.local_port, f"={connection.label}"
+            try:
+                return connection, Peer(self.family, host, None, port, self.recorder, local, user=user)
+            except OSError as error:
+                self.drop(connection)
+                if tried == PORTS_TRIED:
+                    unsupported(f"cannot bind UDP port {port}: {error.strerror}")
+        raise AssertionError  # a count does not end
 
     def enter(
-        self, want: Create | Join, answer: Answer, source: str | None = None, *, same_port: bool = False
+        self, want: Create | Join, answer: Answer, source: str | None = None
     ) -> Peer:  # fmt: skip
         """The member that this answer made. A refusal is a finding."""
         if answer.token is None:
@@ -330,7 +348,7 @@ class Bench:
             return answer.bound
         if answer.given is not None:
             return self.peer(membership, answer.given[0], answer.given[1])
-        if same_port or self.variation.same_port:
+        if self.variation.same_port:
             self.release()
             return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
         return self.peer(membership, source)

@@ -1,10 +1,12 @@
 """The suite is run, as a user would run it, against servers that are wrong on purpose and ones right but unusual."""
 
+import itertools
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,8 +75,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(matrix, "tcrp-kill-matrix")
 
 
-SLOW = ("polls-every-200-ms", "slow-answers", "slow-chat", "stands-at-complete", "delivers-late", "registers-late")
+SLOW = (
+    "polls-every-200-ms", "slow-answers", "slow-chat", "delivers-late", "stands-at-complete", "far-apart",
+    "polls-every-50-ms", "registers-late",
+)  # fmt: skip
 """Right servers whose run takes minutes, because all that the suite does waits for them."""
+LEAD = 0.8
+"""The whole runs have all begun when so much of the short ones have."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,11 +101,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow first and the short runs last, so that the machine is busy until the end."""
-    kinds = ("odd", "witness", "fault")
-    items.sort(key=lambda item: [kind in getattr(item, "fixturenames", ()) for kind in reversed(kinds)])
-    items.sort(key=lambda item: not any(f"[{name}]" in item.name for name in SLOW))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For the page: what waits (whole runs) among what computes (short ones), the slow first, so that the machine is
+    busy until the end. A worker is given two tests to begin with: the second, which waits for the first, is short.
+    """
+    if not config.getoption("--publish", None):
+        items.sort(key=lambda item: [kind in getattr(item, "fixturenames", ()) for kind in ("fault", "witness", "odd")])
+        return
+    kinds: dict[str, list[pytest.Item]] = {"slow": [], "whole": [], "short": []}
+    for item in items:
+        whole = "whole" if {"odd", "witness"} & {*getattr(item, "fixturenames", ())} else "short"
+        kinds["slow" if any(f"[{name}]" in item.name for name in SLOW) else whole].append(item)
+    slow, whole, short = kinds.values()
+    pairs = [item for pair in itertools.zip_longest(slow, short[: len(slow)]) for item in pair if item is not None]
+    begins = [(at / len(short), item) for at, item in enumerate(short) if at >= len(slow)]
+    begins += [(LEAD * at / len(whole), item) for at, item in enumerate(whole)]
+    items[:] = [*pairs, *(item for _, item in sorted(begins, key=itemgetter(0)))]
 
 
 class Run(NamedTuple):

@@ -6,14 +6,26 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 
+import pytest
+
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["conformance.cli", "conformance.run"])
+
+
+@cache
+def _start() -> None:
+    _context.set_forkserver_preload(["warm"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        forkserver.ensure_running()
 
 
 def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
     """What `tcrp-conformance` with these words, in this folder, exits with and says on both streams."""
+    _start()
     said = folder / "said.txt"
     process = _context.Process(target=_run, args=([*words], str(folder), str(said)))
     process.start()
