@@ -113,6 +113,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         whole = "whole" if {"odd", "witness"} & {*getattr(item, "fixturenames", ())} else "short"
         kinds["slow" if any(f"[{name}]" in item.name for name in SLOW) else whole].append(item)
     slow, whole, short = kinds.values()
+    short.reverse()  # those of the last clauses take longest
     pairs = [item for pair in itertools.zip_longest(slow, short[: len(slow)]) for item in pair if item is not None]
     begins = [(at / len(short), item) for at, item in enumerate(short) if at >= len(slow)]
     begins += [(LEAD * at / len(whole), item) for at, item in enumerate(whole)]

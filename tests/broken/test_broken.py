@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "broken")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "selftest")]
 
 import forked  # noqa: E402
 from broken import FAULTS, rows  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)  # what fails is often waited for, and many run at once
 
-SERVER = Path(__file__).parents[1] / "broken" / "server.py"
+SERVER = Path(__file__).with_name("server.py")
 CAUGHT = {"fail", "weak", "crash"}
 
 
