@@ -16,8 +16,11 @@ MADE = f"""
 import sys
 sys.path.insert(0, {str(TESTS / "faults")!r})
 import server
+from importlib import import_module
 from plain import Server
 from registry import FAULTS, fault, main
+for module in server.MODULES:
+    import_module(module)
 """
 REFERENCE = f"{Path(sys.executable).with_name('tcrp-server')} --tcp-port {{tcp}} --udp-port {{udp}}"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MAX_UP = 4096
@@ -18,23 +17,23 @@ NOTICE = b"\x04"
 INFORMATION = b"\x05"
 
 
-@dataclass(eq=False)
 class Room:
-    key: bytes
-    password: bytes
-    members: dict[bytes, Member] = field(default_factory=dict)  # by token
-    host: Member | None = None
+    def __init__(self, key: bytes, password: bytes) -> None:
+        self.key = key
+        self.password = password
+        self.members: dict[bytes, Member] = {}  # by token
+        self.host: Member | None = None
 
 
-@dataclass(eq=False)
 class Member:
-    room: Room
-    token: bytes
-    name: bytes
-    ip: str
-    last: float  # monotonic seconds of COMPLETE or of the latest valid datagram
-    address: tuple | None = None  # None until its first valid datagram (4.3)
-    failures: int = 0  # deliveries that failed since it was last heard
+    def __init__(self, room: Room, token: bytes, name: bytes, ip: str, last: float) -> None:
+        self.room = room
+        self.token = token
+        self.name = name
+        self.ip = ip
+        self.last = last  # monotonic seconds of COMPLETE or of the latest valid datagram
+        self.address: tuple | None = None  # None until its first valid datagram (4.3)
+        self.failures = 0  # deliveries that failed since it was last heard
 
 
 class Datagram(NamedTuple):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
 
 from plain import Server
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """`clause` is where a suite must report it (for a right server: what it makes use of).
 
     `also` holds the clauses that may be reported with it, where one cannot tell them apart.
@@ -59,8 +61,16 @@ def by_clause(variant: Variant) -> tuple[int, int, str]:
     return int(section), int(number), letter
 
 
-def main(option: str, table: dict[str, Variant]) -> None:
-    """The command line of both collections; `option` is the one that picks the variant."""
+def _load(modules: Iterable[str], name: str | None) -> None:
+    """Import what registers this name, or everything: hundreds of servers are started, and that is most of a start."""
+    folder = Path(sys.argv[0]).parent
+    for module in modules:
+        if name is None or f'"{name}"' in (folder / f"{module}.py").read_text(encoding="utf-8"):
+            import_module(module)
+
+
+def main(option: str, table: dict[str, Variant], modules: Iterable[str] = ()) -> None:
+    """The command line of both collections; `option` is the one that picks the variant, `modules` register them."""
     parser = argparse.ArgumentParser(description=f"A TCRP server, right but for what --{option} names.")
     parser.add_argument(f"--{option}", dest="name", default="none", metavar="NAME", help="none: the plain server")
     parser.add_argument("--host", default="127.0.0.1")
@@ -69,6 +79,7 @@ def main(option: str, table: dict[str, Variant]) -> None:
     parser.add_argument("--idle-timeout", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--list", action="store_true", help="name, clause, other clauses, note; tab-separated")
     arguments = parser.parse_args()
+    _load(modules, None if arguments.list else arguments.name)
     if arguments.list:
         for variant in sorted(table.values(), key=by_clause):
             print(variant.name, variant.clause, ",".join(variant.also) or "-", variant.note, sep="\t")

@@ -11,13 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "faults"))
 
-import odd_chat  # noqa: F401  (each of these registers its servers)
-import odd_control  # noqa: F401
-import odd_information  # noqa: F401
-import odd_sockets  # noqa: F401
-import odd_timing  # noqa: F401
-import odd_tokens  # noqa: F401
 from registry import ODD, main
 
+MODULES = ("odd_chat", "odd_control", "odd_information", "odd_sockets", "odd_timing", "odd_tokens")
+"""Each registers its servers."""
+
 if __name__ == "__main__":
-    main("odd", ODD)
+    main("odd", ODD, MODULES)
