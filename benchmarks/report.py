@@ -53,9 +53,8 @@ def document(sections: Sequence[Section]) -> str:
         "",
         f"Written by `make bench` on {today}: {machine()}.",
         "What is compared ran in turns, in one run; figures are medians.",
-        "",
     ]
-    return "\n".join(head) + "\n\n".join(map(as_markdown, sections)) + "\n"
+    return "\n\n".join(["\n".join(head), *map(as_markdown, sections)]) + "\n"
 
 
 def progress(text: str) -> None:

@@ -29,6 +29,13 @@ def test_the_clauses_are_counted():
     assert quoted("judged") == len(choose([], []))
 
 
+def test_the_figures_are_those_that_the_benchmarks_wrote():
+    section = README.partition("\n## How fast is it?\n")[2].partition("\n## ")[0]
+    quoted_rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(quoted_rows) > 15
+    assert set(quoted_rows) <= set((ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").splitlines())
+
+
 @pytest.mark.parametrize(
     ("module", "words"),
     [

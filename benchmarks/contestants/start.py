@@ -17,7 +17,7 @@ from tcrp.endpoint import Endpoint
 
 _ROOT: Final = Path(__file__).parents[2]
 _HERE: Final = "benchmarks.contestants"
-_OPTIONS: Final = ("--tcp-port", "0", "--udp-port", "0", "--log-level", "warning")
+_OPTIONS: Final = ("--tcp-port", "0", "--udp-port", "0", "--log-level", "error")
 OURS: Final = (sys.executable, "-m", "reference_server", *_OPTIONS)
 PORTABLE: Final = (sys.executable, "-m", f"{_HERE}.portable", *_OPTIONS)
 OTHERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
