@@ -20,7 +20,7 @@ check: $(READY)
 	$(MAKE) test
 
 selftest: $(READY)
-	$(BIN)/pytest -n 24 --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q --publish docs/selftest.md tests/selftest
+	$(BIN)/pytest -n 32 --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q --publish docs/selftest.md tests/selftest
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'

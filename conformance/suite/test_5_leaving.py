@@ -255,7 +255,8 @@ def test_a_member_whose_port_is_closed_is_removed(bench: Bench) -> None:
     alice, bob, carol = bench.room("alicia", "bob", "charles")
     after = "a member's port has been closed"
     once = None if not _informed(bench, alice) else 0.0  # information that cannot be delivered counts too
-    for pause in (once, 0.0, min(0.1, (bench.idle_timeout or 60) / 30)):  # one failure, several, and a sweep later
+    sweep = min(0.1, (bench.idle_timeout or 60) / 30)
+    for pause in (once, once, 0.0, sweep):  # one failure (twice: bob may be sent to last), several, and a sweep later
         (host, port), member = bob.address[:2], bob.member
         bob.close()
         bench.remove(bob)
