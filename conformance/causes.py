@@ -169,7 +169,7 @@ def _keys(judgement: Judgement) -> set[tuple[str, ...]]:
     if evidence is None:
         return set()
     keys: set[tuple[str, ...]] = set()
-    if (place := trouble_of(evidence.output)) is not None:
+    if not evidence.usual and (place := trouble_of(evidence.output)) is not None:
         keys.add(("trouble", *place))
     if evidence.advice:
         keys.add(("hinge", evidence.advice))

@@ -74,7 +74,8 @@ class Evidence(NamedTuple):
     """What a finding rests on. Everything is plain data, so that it passes between processes and into a file.
 
     `steps`: rows of recording.Step; `play`: where the conversation is found again (trial.address_of); `example`: what
-    was drawn, as Python writes it; `output`: the last words of the endpoint; `failed` of `runs` runs failed.
+    was drawn, as Python writes it; `output`: the last words of the endpoint; `usual`: the trouble in them is what it
+    reports of the plain conversation too, which it passes; `failed` of `runs` runs failed.
     """
 
     steps: tuple[dict[str, Any], ...] = ()
@@ -84,6 +85,7 @@ class Evidence(NamedTuple):
     at: int | None = None
     check: tuple[Any, ...] | None = None
     output: tuple[str, ...] = ()
+    usual: bool = False
     failed: int = 1
     runs: int = 1
     hinge: str | None = None

@@ -34,6 +34,10 @@ DYING_SECONDS = 0.3
 ENDING_SECONDS = 1.0
 """How long a process that cannot be reached may take to end."""
 OUTPUT_LINES = 40
+WORDS_SECONDS = 0.05
+"""A server that prints nothing for so long has said what it has to say of a failure."""
+WORDS_AWAITED = 10
+"""How often it may print on before that is no longer waited for."""
 _AT_LARGE = ("TCRP-6.1f", "TCRP-6.1e")
 """What is broken where chat, or control, has ended for everybody: no datagram, and no bytes on TCP, may do that."""
 EXAMPLES_AGAIN = 5
@@ -85,6 +89,8 @@ class Session:
         self._broken: str | None = None
         self._examiner = Examiner(bench, runs, self._renew, self._left)
         self._known: set[str | tuple[str, ...] | None] = set()
+        self._usual: tuple[str, ...] | None = None
+        """Where the server reports trouble in the plain conversation, which it passes."""
         self._before = ""
 
     @classmethod
@@ -135,6 +141,8 @@ class Session:
                 if self.automatic and self._baseline.findings:
                     self._find_dialect()
                 self._pending.extend(self._baseline_outcomes())
+                if not self._baseline.findings:
+                    self._usual = causes.trouble_of(self._last_words())
             except (Unreachable, TargetLost) as error:
                 self.unreachable = str(error)
                 pytest.exit(f"unreachable: {error}", returncode=Exit.UNREACHABLE)
@@ -242,18 +250,21 @@ class Session:
         steps = self.bench.recorder.steps() if found.steps is None else found.steps
         passed = list(self.bench.passed)
         serves = False
+        output = self._last_words()  # before anything else is tried, which may be trouble of its own
         if not found.stopped:
             outcome, serves = self._look_after(outcome)
+        if outcome.result == "crash":
+            output = self.target.output(OUTPUT_LINES)
         broken = self._broken
         if self._ended_by_leaving(outcome, found):
             outcome = outcome._replace(
                 clause=_AT_LARGE[0], expected=f"chat to go on once a member has left ({outcome.expected})"
             )
         play = play_of(test.function)
-        evidence = _evidence(found, steps, address_of(play), example, names)._replace(
-            output=tuple(self.target.output(OUTPUT_LINES))
-        )
+        evidence = _evidence(found, steps, address_of(play), example, names)._replace(output=tuple(output))
         trouble = causes.trouble_of(evidence.output)
+        if trouble is not None and trouble == self._usual:
+            evidence, trouble = evidence._replace(usual=True), None
         renewable = self.target.renewable
         news = self._is_news(outcome, trouble)
         if (serves or renewable) and news:
@@ -273,6 +284,16 @@ class Session:
                 outcome = self._blame_before(outcome, chat=broken == baseline.CHAT)
                 evidence = evidence._replace(failed=1, runs=1, hinge=None, advice=None, check=None)
         return outcome._replace(evidence=evidence)
+
+    def _last_words(self) -> list[str]:
+        """What the server has printed in this test, once it prints no more: the answer may come before the trouble."""
+        said = self.target.output(OUTPUT_LINES)
+        for _ in range(WORDS_AWAITED if self.target.owned else 0):
+            time.sleep(WORDS_SECONDS)
+            before, said = said, self.target.output(OUTPUT_LINES)
+            if said == before:
+                break
+        return said
 
     def _ended_by_leaving(self, outcome: Outcome, found: Finding) -> bool:
         """Nobody hears anything any more since a member of this conversation left, which the clause is not about."""

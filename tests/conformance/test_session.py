@@ -167,3 +167,25 @@ def test_who_ends_the_server_after_the_test_is_over_is_blamed_and_not_the_next(s
     assert "the process ended with exit code 0" in crash.actual
     assert (crash.evidence.failed, crash.evidence.runs) == (1, 5)
     assert (passed.clause, passed.result) == ("TCRP-2.1", "pass")
+
+
+def test_trouble_that_the_plain_conversation_shows_too_makes_nothing_one_finding(command):
+    """It logs an exception whenever somebody enters a room, and neither of its faults has to do with that."""
+    empty, longest = "empties-relayed", "room-254-bytes-at-most"
+    done = command("run", "4.4b", "2.3b", "--runs", "1", *HASTY, "--exec", command.server(f"""
+        import traceback
+
+        class Now(FAULTS["{empty}"].server, FAULTS["{longest}"].server):
+            def admit(self, room, user, peer):
+                try:
+                    room.members["nobody"]
+                except KeyError:
+                    traceback.print_exc()
+                return super().admit(room, user, peer)
+
+        fault("now", "TCRP-4.4b", note="")(Now)
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """))  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    assert [one["clause"] for one in command.report()["findings"]] == ["TCRP-2.3b", "TCRP-4.4b"]
