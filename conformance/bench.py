@@ -316,16 +316,17 @@ class Bench:
 
     def _at_same_port(self, user: str) -> tuple[Connection, Peer]:
         """A connection, and a UDP socket with the number of its port, which another program may happen to have."""
-        for tried in itertools.count(1):
+        tried = 0
+        while True:
             connection = self.connect()
             host, port, local = connection.local_host, connection.local_port, f"={connection.label}"
             try:
                 return connection, Peer(self.family, host, None, port, self.recorder, local, user=user)
             except OSError as error:
                 self.drop(connection)
+                tried += 1
                 if tried == PORTS_TRIED:
                     unsupported(f"cannot bind UDP port {port}: {error.strerror}")
-        raise AssertionError  # a count does not end
 
     def enter(
         self, want: Create | Join, answer: Answer, source: str | None = None
