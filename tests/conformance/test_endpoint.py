@@ -58,8 +58,7 @@ def test_without_a_ready_line_open_ports_are_enough_and_nobody_connects(target):
 def test_without_udp_it_is_ready_in_the_end(target):
     server = target(SILENT, "{tcp}", "{udp}", "tcp only")
     server.start()
-    assert is_listening(server.endpoint, udp=False)
-    assert not is_listening(server.endpoint)
+    assert is_listening(server.endpoint, udp=False)  # the other port is free, and another program may have taken it
 
 
 def test_ports_of_its_own_choice_are_known_from_the_address(target):
