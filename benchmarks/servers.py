@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +20,63 @@ def run() -> list[Section]:
 
 
 def _of_the_course() -> Section:
-    rows: list[tuple[str, ...]] = []
-    for name, command in {"tcrp-server": OURS, **OTHERS}.items():
-        if (why := missing(command)) is not None:
-            rows.append((name, why, "", "", "", "", ""))
-            continue
-        progress(f"{name}: {ROOMS} rooms of {MEMBERS}")
-        figures = _loaded(command, "--rooms", ROOMS, "--rate", RATE, "--seconds", SECONDS)
+    def row(figures: dict[str, Any]) -> tuple[str, ...]:
         latency = figures["latency_ms"]
-        rows.append(
-            (
-                name,
-                f"{figures['held']['deliveries_per_second']:,.0f}",
-                f"{figures['lost'] / figures['expected']:.2%}",
-                *(f"{latency[key]:.1f}" for key in ("p50", "p99", "max")),
-                _own_share(figures),
-            )
+        return (
+            f"{figures['held']['deliveries_per_second']:,.0f}",
+            f"{figures['lost'] / figures['expected']:.2%}",
+            *(f"{latency[key]:.1f}" for key in ("p50", "p99", "max")),
+            _own_share(figures),
         )
+
     note = (
         f"`tcrp-conformance load` with {ROOMS} rooms of {MEMBERS}, {RATE} messages a second each, for {SECONDS} s: "
         f"{ROOMS * MEMBERS * RATE:,} messages and {ROOMS * MEMBERS * RATE * (MEMBERS - 1):,} deliveries a second. "
         "The servers take their turns, and generator and server share the machine."
     )
     columns = ("", "deliveries/s", "lost", "p50 ms", "p99 ms", "max ms", "generator")
-    return Section("Servers under the load of the course", columns, rows, (note,))
+    loads = _loads(f"{ROOMS} rooms of {MEMBERS}", "--rooms", ROOMS, "--rate", RATE, "--seconds", SECONDS)
+    return Section("Servers under the load of the course", columns, _rows(columns, loads, row), (note,))
 
 
 def _highest() -> Section:
-    rows: list[tuple[str, ...]] = []
-    ours = None
-    for name, command in {"tcrp-server": OURS, **OTHERS}.items():
-        if (why := missing(command)) is not None:
-            rows.append((name, why, "", "", ""))
-            continue
-        progress(f"{name}: the highest rate without loss")
-        figures = _loaded(command, "--rooms", SEARCH_ROOMS, "--seconds", SEARCH_SECONDS, "--search")
+    ours: float | None = None
+
+    def row(figures: dict[str, Any]) -> tuple[str, ...]:
+        nonlocal ours
         held = (figures["search"]["held"] or 0.0) * SEARCH_ROOMS * MEMBERS
         ours = held if ours is None else ours
         share = f"{ours / held:.2f}" if held else ""
-        rows.append((name, f"{held:,.0f}", f"{held * (MEMBERS - 1):,.0f}", share, _own_share(figures)))
+        return f"{held:,.0f}", f"{held * (MEMBERS - 1):,.0f}", share, _own_share(figures)
+
     note = (
         f"`tcrp-conformance load --search` with {SEARCH_ROOMS} rooms of {MEMBERS}, {SEARCH_SECONDS} s a step, found to "
         "10 %. What a server has not read yet waits in its receive buffer, which a longer run would fill."
     )
     columns = ("", "messages/s", "deliveries/s", "tcrp / it", "generator")
-    return Section("The highest rate without loss", columns, rows, (note,))
+    loads = _loads("the highest rate without loss", "--rooms", SEARCH_ROOMS, "--seconds", SEARCH_SECONDS, "--search")
+    return Section("The highest rate without loss", columns, _rows(columns, loads, row), (note,))
+
+
+def _loads(what: str, *options: str | int) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """Ours and every other in turn: the figures of a load, or why there are none."""
+    for name, command in {"tcrp-server": OURS, **OTHERS}.items():
+        if (why := missing(command)) is not None:
+            yield name, why
+            continue
+        progress(f"{name}: {what}")
+        yield name, _loaded(command, *options)
+
+
+def _rows(
+    columns: Sequence[str],
+    loads: Iterable[tuple[str, dict[str, Any] | str]],
+    row: Callable[[dict[str, Any]], tuple[str, ...]],
+) -> list[tuple[str, ...]]:
+    return [
+        (name, found, *[""] * (len(columns) - 2)) if isinstance(found, str) else (name, *row(found))
+        for name, found in loads
+    ]
 
 
 def _own_share(figures: dict[str, Any]) -> str:

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import time
 
+from benchmarks.contestants.start import OURS
 from benchmarks.report import Section, progress
 
 ROUNDS = 9
-SERVER = [sys.executable, "-m", "reference_server", "--tcp-port", "0", "--udp-port", "0", "--log-level", "error"]
 ENDING = {
     "python, nothing more": [sys.executable, "-c", "pass"],
     "import tcrp": [sys.executable, "-c", "import tcrp"],
@@ -26,7 +26,7 @@ def run() -> list[Section]:
             subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
             taken[name].append(time.perf_counter() - began)
         began = time.perf_counter()
-        with subprocess.Popen(SERVER, stdout=subprocess.PIPE) as server:
+        with subprocess.Popen(OURS, stdout=subprocess.PIPE) as server:
             assert server.stdout is not None
             server.stdout.readline()
             taken["tcrp-server, until both sockets listen"].append(time.perf_counter() - began)

@@ -110,12 +110,8 @@ def _parser() -> Parser:
         "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 4 usage, 6 unreachable, "
         "7 the server died.",
     )
-    probe.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
-    probe.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    _server(probe)
     probe.add_argument("-o", "--output", metavar="FILE", help="where the dialect file goes (default: the screen)")
-    probe.add_argument(
-        "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
-    )
     probe.set_defaults(command=_probe)
 
     replay = commands.add_parser(
@@ -138,8 +134,7 @@ def _parser() -> Parser:
         "Exit codes: 0 the rate was held without loss, 1 it was not, 2 interrupted, 3 the generator did not reach it, "
         "4 usage, 5 the server did not take so many, 6 unreachable, 7 the server died. Needs Linux.",
     )
-    load.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
-    load.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    _server(load)
     load.add_argument("--dialect", metavar="NAME|FILE", default="tcrp", help="the dialect it speaks (default: tcrp)")
     load.add_argument("--rooms", metavar="N", type=int, help="rooms (default: 500, or 1 where there are no rooms)")
     load.add_argument("--members", metavar="N", type=int, default=10, help="members of a room (default: 10)")
@@ -150,7 +145,6 @@ def _parser() -> Parser:
     load.add_argument(
         "--idle-timeout", metavar="S", type=float, help="the server's idle time (default: the dialect's usual one)"
     )
-    load.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)")
     load.add_argument("--json", metavar="FILE|-", help="the figures (default: load.json in --report-dir)")
     load.add_argument("--svg", metavar="FILE|-", help="latency over time (default: load.svg in --report-dir)")
     load.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
@@ -163,6 +157,17 @@ def _parser() -> Parser:
     diff.add_argument("new", metavar="NEW", help="the same")
     diff.set_defaults(command=_diff)
     return parser
+
+
+def _server(parser: argparse.ArgumentParser) -> None:
+    """Where the server is, or how to start it."""
+    parser.add_argument(
+        "-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets"
+    )
+    parser.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    parser.add_argument(
+        "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
+    )
 
 
 def _timeout(text: str) -> float | None:

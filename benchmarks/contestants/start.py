@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from conformance.endpoint import parse_ready
+from tcrp import dialects
 from tcrp.endpoint import Endpoint
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -49,11 +51,9 @@ def running(command: tuple[str, ...]) -> Iterator[Running]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            if not line.startswith("ready "):
+            ports = parse_ready(line, dialects.get().ports)
+            if ports is None:
                 raise RuntimeError(f"{' '.join(command)} is not ready: it says {line!r}")
-            fields = dict(field.split("=", 1) for field in line.split()[1:])
-            tcp, udp = fields["tcp"], fields["udp"]
-            host, _, port = udp.rpartition(":")
-            yield Running(process.pid, Endpoint(host, None if tcp == "-" else int(tcp.rpartition(":")[2]), int(port)))
+            yield Running(process.pid, Endpoint("127.0.0.1", *ports))
         finally:
             process.terminate()

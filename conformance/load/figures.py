@@ -96,7 +96,7 @@ class Figures:
     this run and unreadable. `notices`: members that the server says are members no longer. `refused`: sends or
     receives that failed because nothing listens there. `overrun`: datagrams that the system dropped at our sockets, for
     we did not read them in time. `late`: how much later than planned a message was sent; `own`: latencies of datagrams
-    from the generator to itself. `cpu`: seconds of it by process, in `elapsed` seconds. `first`, `last_sent` and
+    from the generator to itself. `shares`: of a core, by process. `first`, `last_sent` and
     `last_heard`: nanoseconds of time.monotonic_ns().
     """
 

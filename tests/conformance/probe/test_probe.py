@@ -59,16 +59,22 @@ def probed(options: dict[str, Any]) -> Probed:
 
 
 @contextmanager
-def running(options: dict[str, Any]) -> Iterator[Endpoint]:
+def started(words: list[str]) -> Iterator[tuple[subprocess.Popen[str], Endpoint]]:
     """A server that somebody else has started."""
-    with subprocess.Popen(shlex.split(command(options)), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             ports = parse_ready(process.stdout.readline(), PORTS)
             assert ports is not None
-            yield Endpoint("127.0.0.1", *ports)
+            yield process, Endpoint("127.0.0.1", *ports)
         finally:
             process.kill()
+
+
+@contextmanager
+def running(options: dict[str, Any]) -> Iterator[Endpoint]:
+    with started(shlex.split(command(options))) as (_, endpoint):
+        yield endpoint
 
 
 @pytest.mark.timeout(180)
@@ -133,31 +139,20 @@ def test_a_server_of_somebody_else_that_dies_ends_the_probe_with_what_was_sent_l
 
 
 def test_the_rooms_that_were_made_are_left() -> None:
-    with subprocess.Popen(shlex.split(command({})), stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            ports = parse_ready(process.stdout.readline(), PORTS)
-            assert ports is not None
-            assert probe(AddressTarget(Endpoint("127.0.0.1", *ports))).code is Exit.CONFORMS
-            rooms = ""
-            while rooms != "rooms 0\n":  # the last datagrams may still wait to be read
-                process.send_signal(signal.SIGUSR1)
-                rooms = process.stdout.readline()
-                assert rooms
-        finally:
-            process.kill()
+    with started(shlex.split(command({}))) as (process, endpoint):
+        assert process.stdout is not None
+        assert probe(AddressTarget(endpoint)).code is Exit.CONFORMS
+        rooms = ""
+        while rooms != "rooms 0\n":  # the last datagrams may still wait to be read
+            process.send_signal(signal.SIGUSR1)
+            rooms = process.stdout.readline()
+            assert rooms
 
 
 def test_a_server_without_tcp_speaks_stage_1_or_what_it_says_is_told() -> None:
-    words = [Path(sys.executable).with_name("tcrp-server"), "--dialect", "stage1", "--udp-port", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            ports = parse_ready(process.stdout.readline(), PORTS)
-            assert ports is not None
-            assert probe(AddressTarget(Endpoint("127.0.0.1", *ports))).name == "stage1"
-        finally:
-            process.kill()
+    words = [str(Path(sys.executable).with_name("tcrp-server")), "--dialect", "stage1", "--udp-port", "0"]
+    with started(words) as (_, endpoint):
+        assert probe(AddressTarget(endpoint)).name == "stage1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo:
         echo.bind(("127.0.0.1", 0))
         threading.Thread(target=_answers, args=(echo,), daemon=True).start()
