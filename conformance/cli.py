@@ -60,8 +60,7 @@ def _parser() -> Parser:
         "4 usage, 5 nothing judged, 6 unreachable, 7 the target died.",
     )
     run.add_argument("clauses", nargs="*", metavar="CLAUSE", help="clauses (4.3a), groups (4.3) or sections (4)")
-    run.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets")
-    run.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+    _server(run)
     run.add_argument(
         "--dialect", metavar="auto|NAME|FILE", default="auto",
         help="the dialect it speaks: a built-in one, a .toml file that says another, or auto: tcrp if the plain "
@@ -80,7 +79,6 @@ def _parser() -> Parser:
     )
     run.add_argument("--timeout", metavar="auto|S", type=_timeout, help="seconds to wait for an answer (default: auto)")
     run.add_argument("--max-time", metavar="S", type=float, help="judge nothing more after this many seconds")
-    run.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)")
     run.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
     run.add_argument(
         "--report",
