@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -24,10 +25,18 @@ HALF_OPEN_SECONDS = 2.0
 TIME_WAIT_SECONDS = 70.0
 """How long the port of a server that has ended may be taken."""
 TIME_WAIT_POLL = 2.0
+CHOSEN_PORTS = range(10_000, 32_768)
+"""Free ports are chosen here, below those that Linux and macOS give to whoever asks for any."""
+STARTS = 3
+"""How often a server on chosen ports is started if it ends at once: another program may have been faster."""
 
 
 class Unreachable(Exception):
     """The endpoint was never there to be tested; one line says why and what would do."""
+
+
+class _EndedEarly(Unreachable):
+    """The process ended before it was ready."""
 
 
 class AddressTarget:
@@ -104,6 +113,14 @@ class ProcessTarget:
 
     def start(self) -> None:
         """Start the process and return once it is ready; Unreachable if it does not get there."""
+        chosen = "{tcp}" in self.command or "{udp}" in self.command
+        for _ in range(STARTS - 1 if chosen else 0):
+            with contextlib.suppress(_EndedEarly):
+                return self._start()
+            self.stop()
+        return self._start()
+
+    def _start(self) -> None:
         tcp, udp = free_ports(self.endpoint.host)
         given = self._given or Endpoint("127.0.0.1", *self._defaults)
         endpoint = Endpoint(
@@ -211,7 +228,9 @@ class ProcessTarget:
         half_open: float | None = None
         while not self._ready.wait(POLL_SECONDS):
             if (how := self.ended()) is not None:
-                raise Unreachable(f"{how} before it was ready{self._last_words()}")
+                if self._ready.is_set():
+                    return  # and then it ended: what it said has been read to its end by now
+                raise _EndedEarly(f"{how} before it was ready{self._last_words()}")
             if is_listening(endpoint):
                 return
             if is_listening(endpoint, udp=False):
@@ -246,13 +265,20 @@ def resolve(endpoint: Endpoint) -> Endpoint:
 def free_ports(host: str) -> tuple[int, int]:
     """A TCP and a UDP port that are free now, and different."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as tcp:
-        tcp.bind(("", 0))
-        while True:
-            with socket.socket(family, socket.SOCK_DGRAM) as udp:
-                udp.bind(("", 0))
-                if udp.getsockname()[1] != tcp.getsockname()[1]:
-                    return tcp.getsockname()[1], udp.getsockname()[1]
+    tcp = _free_port(family, socket.SOCK_STREAM)
+    return tcp, _free_port(family, socket.SOCK_DGRAM, other_than=tcp)
+
+
+def _free_port(family: socket.AddressFamily, kind: socket.SocketKind, other_than: int = 0) -> int:
+    with socket.socket(family, kind) as found:
+        for _ in range(100):
+            port = secrets.choice(CHOSEN_PORTS)  # whatever the seed: suites side by side must not choose alike
+            if port != other_than:
+                with contextlib.suppress(OSError):
+                    found.bind(("", port))
+                    return port
+        found.bind(("", 0))
+        return int(found.getsockname()[1])
 
 
 def parse_ready(line: str, defaults: Ports) -> tuple[int | None, int] | None:

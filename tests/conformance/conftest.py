@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tcrp.endpoint import Endpoint
 
 TESTS = Path(__file__).parent.parent
 MADE = f"""
@@ -95,6 +98,19 @@ class Commands:
 @pytest.fixture
 def command(tmp_path: Path) -> Commands:
     return Commands(tmp_path)
+
+
+@pytest.fixture
+def nowhere() -> Iterator[Endpoint]:
+    """Ports on which nobody listens, and that nobody else can get meanwhile."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(("127.0.0.1", 0))
+        udp.connect(("127.0.0.1", 9))  # so that it takes datagrams of this address alone
+        yield Endpoint("127.0.0.1", tcp.getsockname()[1], udp.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

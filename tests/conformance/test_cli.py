@@ -74,13 +74,8 @@ def test_a_mute_server_is_told_once(command):
     assert {one["message"] for one in report["clauses"] if one["verdict"] == "unsupported"} == {"blocked by TCRP-3.4a"}
 
 
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def test_an_unreachable_server(command):
-    done = command("run", "-t", f"127.0.0.1:{closed_port()}:9")
+def test_an_unreachable_server(command, nowhere):
+    done = command("run", "-t", f"127.0.0.1:{nowhere.tcp}:9")
     assert done.returncode == 6
     one_line(done, "unreachable", "refused")
     jsonschema.validate(command.report(), SCHEMA)
@@ -89,8 +84,8 @@ def test_an_unreachable_server(command):
 @pytest.mark.parametrize(
     ("server", "why"), [("false", "exit code 1"), ("no-such-program", "no-such-program"), ("sleep 60", "not ready")]
 )
-def test_a_server_that_does_not_start(command, server, why):
-    done = command("run", "--exec", server, "-t", f"127.0.0.1:{closed_port()}:9", "--ready-timeout", "0.5")
+def test_a_server_that_does_not_start(command, nowhere, server, why):
+    done = command("run", "--exec", server, "-t", f"127.0.0.1:{nowhere.tcp}:9", "--ready-timeout", "0.5")
     assert done.returncode == 6
     one_line(done, why)
 

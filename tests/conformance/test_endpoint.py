@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conformance.endpoint import ProcessTarget, Unreachable, free_ports, is_listening, parse_ready
+from conformance.endpoint import CHOSEN_PORTS, ProcessTarget, Unreachable, free_ports, is_listening, parse_ready
 from tcrp.dialects import Ports
 from tcrp.endpoint import Endpoint
 
@@ -118,6 +118,40 @@ while True:
     server.terminate()
     assert wait_for_its_end(server) == "the process ended with exit code 5"
     assert server.output() == ["second"]
+
+
+ONCE_TAKEN = """
+import pathlib, sys
+tries = pathlib.Path(sys.argv[2])
+with tries.open("a") as file:
+    print(sys.argv[1], file=file)
+if len(tries.read_text().split()) < int(sys.argv[3]):
+    sys.exit("the port is in use")
+print(f"ready tcp=127.0.0.1:{sys.argv[1]} udp=127.0.0.1:6", flush=True)
+"""
+
+
+def test_a_server_whose_chosen_port_was_taken_meanwhile_gets_another(target, tmp_path):
+    server = target(ONCE_TAKEN, "{tcp}", str(tmp_path / "tries"), "3")
+    server.start()
+    tries = [int(port) for port in (tmp_path / "tries").read_text().split()]
+    assert len(tries) == 3
+    assert len(set(tries)) > 1
+    assert server.endpoint.tcp == tries[-1]
+
+
+@pytest.mark.parametrize(("port", "starts"), [("{tcp}", 3), ("9001", 1)])
+def test_a_server_that_never_starts_is_given_up(target, tmp_path, port, starts):
+    server = target(ONCE_TAKEN, port, str(tmp_path / "tries"), "9")
+    with pytest.raises(Unreachable, match="ended with exit code 1 before it was ready; it said: the port is in use"):
+        server.start()
+    assert len((tmp_path / "tries").read_text().split()) == starts
+
+
+def test_free_ports_are_none_that_the_system_gives_to_whoever_asks_for_any():
+    ports = free_ports("127.0.0.1")
+    assert len(set(ports)) == 2
+    assert all(port in CHOSEN_PORTS for port in ports)
 
 
 def test_it_is_started_again_on_other_ports_with_nothing_of_before(target):

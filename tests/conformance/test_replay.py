@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -142,11 +141,6 @@ def test_of_a_crash(command, right):
     assert command("replay", path, "--runs", "1", "--exec", right).returncode == 0
 
 
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
 def refused(done, code, *words):
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
@@ -155,8 +149,8 @@ def refused(done, code, *words):
         assert word in done.stderr
 
 
-def test_bad_use_is_one_line(command, finding):
-    refused(command("replay", str(finding), "-t", f"127.0.0.1:{closed_port()}:9"), 6, "unreachable: ", "refused")
+def test_bad_use_is_one_line(command, finding, nowhere):
+    refused(command("replay", str(finding), "-t", f"127.0.0.1:{nowhere.tcp}:9"), 6, "unreachable: ", "refused")
     refused(command("replay", str(finding), "--exec", "false"), 6, "unreachable: ", "exit code 1")
     refused(command("replay", str(finding), "-t", "127.0.0.1:x"), 4, "the TCP port is 'x'")
     refused(command("replay", str(finding), "--runs", "0"), 4, "--runs is 0")

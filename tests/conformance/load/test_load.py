@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -115,16 +114,9 @@ def test_a_server_with_small_rooms_is_told_too(command):
     assert "the server took 16 members of 20 in a room: lower --members" in done.stderr
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @pytest.mark.parametrize("words", [("--dialect", "tcrp"), ("--dialect", "stage1", "--rooms", "1")])
-def test_nobody_there_is_unreachable(command, words):
-    port = free_port()
-    where = f"127.0.0.1:-:{port}" if "stage1" in words else f"127.0.0.1:{port}:{port}"
+def test_nobody_there_is_unreachable(command, nowhere, words):
+    where = f"127.0.0.1:{'-' if 'stage1' in words else nowhere.tcp}:{nowhere.udp}"
     done = command("load", *SMALL[2:], *words, "-t", where)
     assert done.returncode == 6, done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1
