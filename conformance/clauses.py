@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,6 +14,8 @@ PREFIX = "TCRP-"
 IN_DIALECT = "in dialect "
 """How the reason begins for which a clause does not apply where something else than the canonical dialect is spoken."""
 SOURCES = ("seed 002", "settled here", "seed 002, settled here")
+STAGE_1 = PREFIX + "7.1"
+"""Stage 1: judged of a server without rooms, and of no other."""
 NEEDS = ("idle", "process", "second-address", "ipv6")
 _TEXTS = ("id", "section", "title", "source", "quote", "why")
 _REQUIRED = {*_TEXTS, "level", "role", "mistakes"}
@@ -108,6 +110,16 @@ def select(words: Iterable[str]) -> tuple[Clause, ...]:
     if odd := [word for bare, word in wanted.items() if bare not in known]:
         raise UnknownClause(f'no clause, group or section is "{odd[0]}"; {_near(odd[0], known)}')
     return tuple(one for one in all_clauses() if wanted.keys() & one.names())
+
+
+def choose(words: Sequence[str], skipped: Sequence[str], *, rooms: bool = True) -> list[Clause]:
+    """The clauses to judge: those named, or all, less those skipped, and only those that a server can show. `rooms`:
+    it is a server with rooms, which the section of stage 1 says nothing about.
+    """
+    named = select(words) if words else all_clauses()
+    dropped = {one.id for one in select(skipped)}
+    shown = [one for one in named if one.id not in dropped and one.role is not Role.CLIENT]
+    return [one for one in shown if one.untested is None or (one.id == STAGE_1 and not rooms)]
 
 
 def parse(text: str) -> tuple[Clause, ...]:

@@ -1,6 +1,7 @@
 """The endpoint under test: an address somewhere, or a process that the suite starts, watches and ends."""
 
 import contextlib
+import errno
 import os
 import secrets
 import shlex
@@ -80,7 +81,8 @@ class ProcessTarget:
     """A server that the suite starts from a command line, in which `{tcp}` and `{udp}` become free ports.
 
     It is ready when it prints a line that begins with `ready ` (the ports in it win), or else when its ports are
-    open: on Linux the kernel's tables tell, so that no connection is made which some servers would not survive.
+    open, unless another program had opened them before: on Linux the kernel's tables tell, so that no connection is
+    made which some servers would not survive.
     """
 
     owned = True
@@ -129,6 +131,7 @@ class ProcessTarget:
             udp if "{udp}" in self.command else given.udp,
         )
         command = self.command.replace("{tcp}", str(tcp)).replace("{udp}", str(udp))
+        taken = _taken_ports(endpoint)
         self._ready.clear()
         self._lines.clear()
         self._announced = None
@@ -151,7 +154,7 @@ class ProcessTarget:
         ]
         for reader in self._readers:
             reader.start()
-        self._wait_until_ready(endpoint)
+        self._wait_until_ready(endpoint, taken)
         if self._announced is not None:
             endpoint = Endpoint(endpoint.host, *self._announced)
         self.endpoint = resolve(endpoint)
@@ -223,25 +226,28 @@ class ProcessTarget:
                 else:
                     self._lines.append(text)
 
-    def _wait_until_ready(self, endpoint: Endpoint) -> None:
+    def _wait_until_ready(self, endpoint: Endpoint, taken: str) -> None:
+        """`taken`: the ports that another program has, so that nothing is learnt from their being open."""
         deadline = time.monotonic() + self._ready_timeout
         half_open: float | None = None
         while not self._ready.wait(POLL_SECONDS):
             if (how := self.ended()) is not None:
                 if self._ready.is_set():
                     return  # and then it ended: what it said has been read to its end by now
-                raise _EndedEarly(f"{how} before it was ready{self._last_words()}")
-            if is_listening(endpoint):
+                other = f"; another program is on {taken}" if taken else ""
+                raise _EndedEarly(f"{how} before it was ready{self._last_words()}{other}")
+            if not taken and is_listening(endpoint):
                 return
-            if is_listening(endpoint, udp=False):
+            if not taken and is_listening(endpoint, udp=False):
                 half_open = half_open or time.monotonic()
                 if time.monotonic() - half_open > HALF_OPEN_SECONDS:
                     return  # it may do without UDP, which is for the clauses to judge
             if time.monotonic() > deadline:
                 self.stop()
+                open_ports = f"another program is on {taken}" if taken else f"nothing listens on {endpoint}"
                 raise Unreachable(
-                    f"not ready after {self._ready_timeout:g} s: no line beginning with 'ready ', and nothing listens "
-                    f"on {endpoint}{self._last_words()}"
+                    f"not ready after {self._ready_timeout:g} s: no line beginning with 'ready ', and {open_ports}"
+                    f"{self._last_words()}"
                 )
 
     def _last_words(self) -> str:
@@ -302,6 +308,20 @@ def is_listening(endpoint: Endpoint, *, udp: bool = True) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((endpoint.host, endpoint.tcp), 1.0):
         return True
     return False
+
+
+def _taken_ports(endpoint: Endpoint) -> str:
+    """Those of the endpoint's ports, in words, that another program has open on this machine."""
+    taken = []
+    if endpoint.tcp is not None and is_listening(endpoint, udp=False):
+        taken.append(f"TCP port {endpoint.tcp}")
+    with socket.socket(socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET, socket.SOCK_DGRAM) as tried:
+        try:
+            tried.bind((endpoint.host, endpoint.udp))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                taken.append(f"UDP port {endpoint.udp}")
+    return " and ".join(taken)
 
 
 def _kernel_ports(protocol: str, state: str) -> Iterator[int]:

@@ -56,12 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if (problem := stranger()) is not None:
         raise pytest.UsageError(problem)
     try:
-        from conformance.session import Session, UsageProblem
+        from conformance.options import UsageProblem, session_of
         from conformance.summary import Summary
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"the suite needs {error.name}: pip install 'tcrp[conformance]'") from None
     try:
-        session = Session.of_options(config.option)
+        session = session_of(config.option)
     except UsageProblem as unusable:
         raise pytest.UsageError(str(unusable)) from None
     use(config, session)

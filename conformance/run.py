@@ -15,9 +15,10 @@ from conformance.causes import causes
 from conformance.clauses import Level
 from conformance.deviations import Deviation
 from conformance.home import cache_folder
+from conformance.options import AUTO, UsageProblem, session_of
 from conformance.presentation import Findings
 from conformance.screen import print_end, print_findings
-from conformance.session import AUTO, Session, UsageProblem
+from conformance.session import Session
 from conformance.terminal import Progress
 from conformance.verdicts import Exit, Verdict, exit_code
 from tcrp import __version__
@@ -63,7 +64,7 @@ def _session(arguments: argparse.Namespace, seed: int) -> Session:
         tcrp_ready_timeout=arguments.ready_timeout, tcrp_runs=arguments.runs,
     )  # fmt: skip
     try:
-        return Session.of_options(options)
+        return session_of(options)
     except UsageProblem as problem:
         raise Refused(str(problem).replace("--tcrp-", "--")) from None
 

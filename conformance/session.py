@@ -13,18 +13,16 @@ from conformance import baseline, causes, examples
 from conformance.applies import why_not
 from conformance.baseline import Baseline
 from conformance.bench import Bench
-from conformance.clauses import Clause, Level, Role, UnknownClause, all_clauses, clause, select
-from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
+from conformance.clauses import Clause, Level, clause
+from conformance.endpoint import Target, Unreachable
 from conformance.examination import LONG_SECONDS, RUNS, Examined, Examiner
 from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch, Outcome, TargetLost, unsupported
 from conformance.names import NameState
 from conformance.names import names as fresh_names
-from conformance.pacing import Waits
 from conformance.recording import Steps
 from conformance.trial import Trial, address_of, attempt, play_of, to_text
 from conformance.verdicts import Exit
-from tcrp import MAX_ROOM_SIZE, LocalProtocolError, dialects
-from tcrp.endpoint import parse_endpoint
+from tcrp import MAX_ROOM_SIZE, LocalProtocolError
 
 if TYPE_CHECKING:
     from conformance.probe.probe import Probed
@@ -42,13 +40,6 @@ _AT_LARGE = ("TCRP-6.1f", "TCRP-6.1e")
 """What is broken where chat, or control, has ended for everybody: no datagram, and no bytes on TCP, may do that."""
 EXAMPLES_AGAIN = 5
 """Of a test that fails, how many examples before the one that did are held again with it."""
-AUTO = "auto"
-"""In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
-STAGE_1 = "TCRP-7.1"
-
-
-class UsageProblem(ValueError):
-    """An option that cannot be followed; one line says which, why, and what would do."""
 
 
 class Tested(NamedTuple):
@@ -92,39 +83,6 @@ class Session:
         self._usual: tuple[str, ...] | None = None
         """Where the server reports trouble in the plain conversation, which it passes."""
         self._before = ""
-
-    @classmethod
-    def of_options(cls, options: Any) -> "Session":
-        """From the plugin's options. UsageProblem for one that cannot be followed."""
-        try:
-            named = options.tcrp_dialect or dialects.DEFAULT
-            dialect = dialects.get(dialects.DEFAULT if named == AUTO else named)
-            given = parse_endpoint(options.tcrp_target, dialect.ports) if options.tcrp_target else None
-            target: Target
-            if options.tcrp_exec:
-                target = ProcessTarget(options.tcrp_exec, given, dialect.ports, options.tcrp_ready_timeout)
-            else:
-                assert given is not None
-                target = AddressTarget(given)
-            chosen = choose(options.tcrp_clause, options.tcrp_skip, rooms=dialect.can.rooms)
-        except (UnknownClause, ValueError, Unreachable) as error:
-            raise UsageProblem(str(error)) from None
-        for name, least in (("examples", 1), ("runs", 1), ("seed", 0)):
-            value = getattr(options, f"tcrp_{name}")
-            if value is not None and value < least:
-                raise UsageProblem(f"--tcrp-{name} is {value}: a whole number, at least {least}")
-        for name in ("idle_timeout", "timeout", "max_time", "ready_timeout"):
-            value = getattr(options, f"tcrp_{name}")
-            if value is not None and not 0 < value < 1e6:
-                raise UsageProblem(f"--tcrp-{name.replace('_', '-')} is {value:g}: seconds, more than 0")
-        examples.drawing.examples = options.tcrp_examples or examples.DEFAULT_EXAMPLES
-        examples.drawing.seconds = examples.SECONDS * max(1.0, examples.drawing.examples / examples.DEFAULT_EXAMPLES)
-        examples.drawing.seed = options.tcrp_seed or 0
-        bench = Bench(target, dialect, Waits(options.tcrp_timeout), options.tcrp_idle_timeout)
-        session = cls(target, bench, chosen, options.tcrp_max_time, options.tcrp_runs)
-        session.given, session.command = options.tcrp_target, options.tcrp_exec
-        session.automatic = named == AUTO
-        return session
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -463,7 +421,7 @@ class Session:
         steps, names = found.steps or (), found.names or self.bench.began_with
         if not self._outlives(DYING_SECONDS) and (ended := self.target.ended()) is not None:
             outcome = self._crashed(outcome, ended)
-        output = tuple(self.target.output(OUTPUT_LINES))
+        output = tuple(self._last_words())
         evidence = _evidence(found, steps, address_of(baseline.plain), {}, names)._replace(output=output)
         examined = self._examiner.examine(
             Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"
@@ -493,9 +451,7 @@ def _failed(outcome: Outcome, found: Finding) -> Outcome:
     )  # fmt: skip
 
 
-def _evidence(
-    found: Finding, steps: Steps, play: str, example: Mapping[str, Any], names: NameState
-) -> Evidence:  # fmt: skip
+def _evidence(found: Finding, steps: Steps, play: str, example: Mapping[str, Any], names: NameState) -> Evidence:
     at, check = (found.at, found.check) if isinstance(found, Mismatch) else (None, None)
     return Evidence(tuple(step.as_dict() for step in steps), play, to_text(example), names, at, check)
 
@@ -506,13 +462,3 @@ def _examined(evidence: Evidence, examined: Examined) -> Evidence:
     if examined.hinge is None:
         return evidence
     return evidence._replace(hinge=examined.hinge.text, advice=examined.hinge.advice or None)
-
-
-def choose(words: Sequence[str], skipped: Sequence[str], *, rooms: bool = True) -> list[Clause]:
-    """The clauses to judge: those named, or all, less those skipped, and only those that a server can show. `rooms`:
-    it is a server with rooms, which the section of stage 1 says nothing about.
-    """
-    named = select(words) if words else all_clauses()
-    dropped = {one.id for one in select(skipped)}
-    shown = [one for one in named if one.id not in dropped and one.role is not Role.CLIENT]
-    return [one for one in shown if one.untested is None or (one.id == STAGE_1 and not rooms)]

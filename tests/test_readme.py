@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.session import choose
+from conformance.clauses import choose
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,8 +3,7 @@
 import pytest
 
 from conformance.applies import why_not
-from conformance.clauses import all_clauses
-from conformance.session import choose
+from conformance.clauses import all_clauses, choose
 from conformance.terms import Terms
 from tcrp import Create, Join, Status, dialects
 

@@ -1,6 +1,7 @@
 """A server that the suite starts, watches and ends: when it is ready, how it ended, what it said, and again."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -64,6 +65,25 @@ def test_without_udp_it_is_ready_in_the_end(target):
 def test_ports_of_its_own_choice_are_known_from_the_address(target):
     with pytest.raises(Unreachable, match=r"not ready after 0.3 s: no line beginning with 'ready '"):
         target(SILENT, "0", "0", "both", ready_timeout=0.3).start()
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+@pytest.mark.parametrize(
+    ("source", "patience", "why"),
+    [
+        ("import time; time.sleep(60)", 0.3, "no line beginning with 'ready ', and another program is on"),
+        ("raise SystemExit('no port')", 30, "exit code 1 before it was ready; it said: no port; another program is on"),
+    ],
+)
+def test_another_program_on_its_ports_is_not_taken_for_it(target, kind, source, patience, why):
+    endpoint = Endpoint("127.0.0.1", *free_ports("127.0.0.1"))
+    name, port = ("TCP", endpoint.tcp) if kind == socket.SOCK_STREAM else ("UDP", endpoint.udp)
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.0.1", port))
+        if name == "TCP":
+            other.listen()
+        with pytest.raises(Unreachable, match=f"{why} {name} port {port}"):
+            target(source, endpoint=endpoint, ready_timeout=patience).start()
 
 
 def test_the_ready_line_wins_and_is_no_output(target):

@@ -3,8 +3,7 @@
 import ast
 
 from conformance import index
-from conformance.clauses import Role, all_clauses
-from conformance.session import STAGE_1
+from conformance.clauses import STAGE_1, Role, all_clauses
 
 
 def test_every_server_clause_has_a_test_or_a_reason():

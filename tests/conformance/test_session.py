@@ -7,6 +7,7 @@ import pytest
 
 from conformance import session as sessions
 from conformance.bench import Bench
+from conformance.options import session_of
 
 HASTY = ("--timeout", "1")
 
@@ -142,7 +143,7 @@ def session(command):
         tcrp_examples=None, tcrp_seed=1, tcrp_idle_timeout=None, tcrp_timeout=None, tcrp_max_time=None,
         tcrp_ready_timeout=10.0, tcrp_runs=3,
     )  # fmt: skip
-    return sessions.Session.of_options(options)
+    return session_of(options)
 
 
 def test_who_ends_the_server_after_the_test_is_over_is_blamed_and_not_the_next(session):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from conformance.clauses import Level, all_clauses
-from conformance.session import choose
+from conformance.clauses import Level, all_clauses, choose
 
 pytestmark = pytest.mark.timeout(600)  # what fails is often waited for, and many run at once
 

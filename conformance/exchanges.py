@@ -1,0 +1,199 @@
+"""Asking the server over TCP: one exchange a connection, no faster than every server must bear."""
+
+import itertools
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from conformance.chat import Chat
+from conformance.endpoint import Target
+from conformance.findings import unsupported
+from conformance.pacing import Pace, Waits
+from conformance.peers import Answer, Connection, Peer
+from conformance.recording import Does
+from tcrp import Address, Create, Dialect, Join, Membership, Status, Want
+
+NOBODYS = b"00000000-0000-4000-8000-000000000000"
+"""A token that no server gives out."""
+
+
+class Exchanges(Chat):
+    """The server's TCP side: requests well-formed and forged, and their answers."""
+
+    def __init__(self, target: Target, dialect: Dialect, waits: Waits, idle_timeout: float | None = None) -> None:
+        super().__init__(target, dialect, waits, idle_timeout)
+        self.pace = Pace()
+        self.tokens: list[bytes] = []
+        """Every token of the run, in the order of issue."""
+        self.guest_tokens: list[bytes] = []
+        """Those of them that a JOIN was answered with."""
+        self.as_sent: dict[bytes, bytes] = {}
+        """What stood for a forged request, where a UDP port had to be put into it."""
+        self._invites: dict[str, bytes] = {}
+        self._connections: list[Connection] = []
+
+    @property
+    def tcp_address(self) -> Address:
+        if self.target.endpoint.tcp is None:
+            unsupported("the endpoint has no TCP")
+        return (self.target.endpoint.host, self.target.endpoint.tcp)
+
+    def connect(self, source: str | None = None, *, paced: bool = True) -> Connection:
+        """Open a connection, no faster than every server must bear (TCRP-6.3d). Not `paced`: the caller does it."""
+        self.keep_alive()
+        if paced:
+            while (left := self.pace.left()) > 0:
+                self.pump(left)
+            self.pace.count()
+        if self.variation.pause:
+            time.sleep(self.variation.pause)
+        connection = Connection(self.tcp_address, source, self.waits.answer, self.recorder)
+        self._connections.append(connection)
+        return connection
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection."""
+        connection.close()
+        if connection in self._connections:
+            self._connections.remove(connection)
+
+    def ask(
+        self, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (), source: str | None = None,
+        to_the_end: bool = False, half_close: bool = False, may_be_limited: bool = False,
+    ) -> Answer:  # fmt: skip
+        """One exchange on its own connection. `data`: bytes to send in place of the request that `want` makes;
+        `cuts`: offsets at which a new segment begins; `to_the_end`: read until the server closes.
+
+        Status 6 is right while the server still counts what is over: unless the test asks for a limit, the request is
+        made once more after a quiet second.
+        """
+        want = self.invited(want)
+        for attempt in (1, 2):
+            connection = self.connect(source)
+            try:
+                answer = self.ask_on(
+                    connection, want, data=data, cuts=cuts, to_the_end=to_the_end, half_close=half_close
+                )
+            finally:
+                self.drop(connection)
+            limited = self.terms.tells_limits(want) and answer.says(Status.LIMIT_REACHED)
+            if not limited or may_be_limited or attempt == 2:
+                break
+            self.rest()
+        return answer
+
+    def provoke(self, room: str, data: bytes) -> Answer:
+        """Ask for a room what is to be refused. The answer is not judged, so that it is not waited for as long."""
+        factor, self.waits.factor = self.waits.factor, self.waits.factor / 4
+        try:
+            return self.ask(Create(room, "alicia"), data=data)
+        finally:
+            self.waits.factor = factor
+
+    def ask_on(
+        self, connection: Connection, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (),
+        to_the_end: bool = False, half_close: bool = False,
+    ) -> Answer:  # fmt: skip
+        """The same on a connection that is open already."""
+        want = self.invited(want)
+        if isinstance(want, Create | Join):
+            self.users.add(want.user)
+        bound = self._bound_first(want, connection)
+        conversation = self.dialect.client(want, bound.address if bound else None, time.monotonic(), strict=False)
+        request = conversation.data_to_send()
+        cuts = cuts if self.variation.cuts is None else self.variation.cuts
+        if data is not None and bound is not None:
+            self.as_sent[data] = self.terms.forge.declaring(data, bound.port)
+            data = self.as_sent[data]
+        for number, segment in enumerate(_segments(request if data is None else data, cuts)):
+            if number:
+                self._keep_apart(connection)
+            if not connection.send(segment):
+                break
+        if half_close:
+            connection.half_close()
+        answer = connection.read(
+            conversation, self.waits.answer, to_the_end=to_the_end, tick=self._keep_every, meanwhile=self.keep_alive
+        )
+        answer.means = lambda status: self.terms.answer(want, status)
+        answer.taken = self.terms.takes(data) if data else None
+        answer.malformed = lambda: self.terms.malformed(want)
+        if answer.token is None:
+            if bound is not None:
+                bound.close()
+            return answer
+        self.recorder.take(connection.label, Does.TOKEN, answer.token)
+        if not isinstance(want, Join) or want.invite is None:
+            self.tokens.append(answer.token)
+        answer.bound = bound
+        if isinstance(want, Create):
+            self._invites[want.room] = answer.token
+            self._hosted.append(self._host_of(want, answer, connection))
+        else:
+            self.guest_tokens.append(answer.token)
+        return answer
+
+    def invited(self, want: Want) -> Want:
+        """A JOIN with the token to enter by, where the dialect has invitations; with one of nobody if none is known."""
+        if not self.dialect.can.invites or not isinstance(want, Join) or want.invite is not None:
+            return want
+        return want._replace(invite=self._invites.get(want.room, NOBODYS))
+
+    def _bound_first(self, want: Want, connection: Connection) -> Peer | None:
+        """The UDP socket of whoever asks, where the server is told of it."""
+        if not self.terms.binds_first or not isinstance(want, Create | Join):
+            return None
+        return Peer(self.family, connection.local_host, None, 0, self.recorder, user=want.user)
+
+    def _host_of(self, want: Create, answer: Answer, connection: Connection) -> Peer:
+        membership = Membership(want.room, want.user, answer.token or b"", True)
+        if answer.bound is not None:
+            answer.bound.membership = membership
+            return answer.bound
+        if answer.given is not None:
+            return Peer(self.family, answer.given[0], membership, answer.given[1], self.recorder, answer.given[0])
+        same = self.variation.same_port
+        if same:
+            self.release()  # one of them might have that port
+        port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
+        return Peer(self.family, connection.local_host, membership, port, self.recorder, local)
+
+    def _keep_apart(self, connection: Connection) -> None:
+        """Return once the server has read what it was sent, so that it sees the next segment apart. Where nobody
+        knows, or it lets the bytes lie for longer than a busy machine would, a pause has to do.
+        """
+        if not (connection.prompt and connection.wait_until_read(self.waits.until_read)):
+            connection.prompt = False
+            time.sleep(self.waits.between_segments)
+        time.sleep(self.variation.pause)
+
+    def make_way(self, count: int) -> None:
+        """Return once this many connections may be opened without a pause: some servers close what says nothing."""
+        while (left := self.pace.left(count)) > 0:
+            self.pump(left)
+
+    def rest(self) -> None:
+        """Return once a burst of requests is within what every server must bear."""
+        while (left := self.pace.left_for_a_burst()) > 0:
+            self.pump(left)
+
+    # Requests as bytes
+
+    def request(self, want: Want) -> bytes:
+        """The bytes of a request; what it declares of a UDP address is true of nobody."""
+        return self.terms.forge.request(self.invited(want))
+
+    def frame(self, room: bytes, payload: bytes, **otherwise: Any) -> bytes:
+        """A request that no codec would write, by default a CREATE; see forge.Forge.frame."""
+        if not self.terms.forge.frames:
+            unsupported("in this dialect a request is no frame with a 32-byte header and binary sizes")
+        return self.terms.forge.frame(room, payload, **otherwise)
+
+    def padded(self, size: int) -> bytes:
+        """A payload for a frame, of this size where it can be so short; see forge.Forge.padded."""
+        return self.terms.forge.padded(size)
+
+
+def _segments(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut for cut in cuts if 0 < cut < len(data))})
+    return [data[start:end] for start, end in itertools.pairwise(edges)] or [data]
