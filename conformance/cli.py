@@ -119,10 +119,8 @@ def _parser() -> Parser:
         "0 FIXED, 1 FAILED, 4 usage, 6 unreachable.",
     )
     replay.add_argument("file", metavar="FILE", help="a replay file, such as tcrp-report/findings/2.5a.json")
-    replay.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server (default: as in the run)")
-    replay.add_argument("--exec", metavar="CMD", help="start the server (default: as in the run)")
+    _server(replay, " (default: as in the run)")
     replay.add_argument("--runs", metavar="N", type=int, default=3, help="how often (default: 3)")
-    replay.add_argument("--ready-timeout", metavar="S", type=float, default=10.0, help="for --exec (default: 10)")
     replay.set_defaults(command=_replay)
 
     load = commands.add_parser(
@@ -157,12 +155,12 @@ def _parser() -> Parser:
     return parser
 
 
-def _server(parser: argparse.ArgumentParser) -> None:
-    """Where the server is, or how to start it."""
-    parser.add_argument(
-        "-t", "--target", metavar="HOST[:TCP[:UDP]]", help="the server; no TCP is '-'; IPv6 in brackets"
-    )
-    parser.add_argument("--exec", metavar="CMD", help="start the server; {tcp} and {udp} in it become free ports")
+def _server(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
+    """Where the server is, or how to start it. `otherwise`: what is done where neither is said."""
+    where = f"the server; no TCP is '-'; IPv6 in brackets{otherwise}"
+    parser.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help=where)
+    how = f"start the server; {{tcp}} and {{udp}} in it become free ports{otherwise}"
+    parser.add_argument("--exec", metavar="CMD", help=how)
     parser.add_argument(
         "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
     )
