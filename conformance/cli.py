@@ -4,10 +4,13 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from io import StringIO, TextIOWrapper
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from conformance import clauses, index
@@ -33,11 +36,17 @@ def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code; see conformance.verdicts.Exit."""
+    if sys.stdout is None:  # closed by whoever has started us
+        sys.stdout = StringIO()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an arrow is no reason to fail in a Latin locale
     if (problem := stranger()) is not None:
         fail(problem)
     arguments = _parser().parse_args(argv)
     try:
-        code: int = arguments.command(arguments)
+        with _interrupted_by_any_end():
+            code: int = arguments.command(arguments)
     except UnknownClause as unknown:
         fail(str(unknown))
     except KeyboardInterrupt:
@@ -46,6 +55,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+@contextlib.contextmanager
+def _interrupted_by_any_end() -> Iterator[None]:
+    """SIGTERM (`timeout`, a CI server) and the terminal's end interrupt as Ctrl-C does: else the server that we have
+    started would stay.
+    """
+    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in mine:
+        signal.signal(number, _as_interrupt)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # a shell lets what it runs in the background ignore Ctrl-C
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
 
 
 def _parser() -> Parser:
@@ -69,7 +100,10 @@ def _parser() -> Parser:
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
     run.add_argument("--skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     run.add_argument(
-        "--level", choices=[level.lower() for level in Level], default="must", help="what counts for exit 1"
+        "--level",
+        choices=[level.lower() for level in Level],
+        default="must",
+        help="what counts for exit 1 (default: must)",
     )
     run.add_argument("--examples", metavar="N", type=int, help="examples a property (default: 3)")
     run.add_argument("--runs", metavar="N", type=int, default=3, help="how often a failure is repeated (default: 3)")
@@ -105,8 +139,8 @@ def _parser() -> Parser:
         "probe",
         help="find out how a server talks",
         description="Find out how a running server talks and name its dialect, or write a dialect file with the bytes "
-        "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 4 usage, 6 unreachable, "
-        "7 the server died.",
+        "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 2 interrupted, 4 usage, "
+        "6 unreachable, 7 the server died.",
     )
     _server(probe)
     probe.add_argument("-o", "--output", metavar="FILE", help="where the dialect file goes (default: the screen)")
@@ -116,7 +150,7 @@ def _parser() -> Parser:
         "replay",
         help="repeat a finding",
         description="Hold the conversation of a finding again, with exactly its bytes but for the tokens. Exit codes: "
-        "0 FIXED, 1 FAILED, 4 usage, 6 unreachable.",
+        "0 FIXED, 1 FAILED, 2 interrupted, 3 the suite's own fault, 4 usage, 5 nothing judged, 6 unreachable.",
     )
     replay.add_argument("file", metavar="FILE", help="a replay file, such as tcrp-report/findings/2.5a.json")
     _server(replay, " (default: as in the run)")
@@ -147,7 +181,9 @@ def _parser() -> Parser:
     load.set_defaults(command=_load)
 
     diff = commands.add_parser(
-        "diff", help="compare two reports", description="Compare two reports. Exit code 1 if anything became worse."
+        "diff",
+        help="compare two reports",
+        description="Compare two reports. Exit codes: 0 nothing became worse, 1 something did, 4 usage.",
     )
     diff.add_argument("old", metavar="OLD", help="a report.json, or its folder")
     diff.add_argument("new", metavar="NEW", help="the same")
@@ -157,13 +193,19 @@ def _parser() -> Parser:
 
 def _server(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
     """Where the server is, or how to start it. `otherwise`: what is done where neither is said."""
-    where = f"the server; no TCP is '-'; IPv6 in brackets{otherwise}"
-    parser.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", help=where)
+    where = f"the server; a missing port is the dialect's usual one; no TCP is '-'; IPv6 in brackets{otherwise}"
+    parser.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", type=_something, help=where)
     how = f"start the server; {{tcp}} and {{udp}} in it become free ports{otherwise}"
-    parser.add_argument("--exec", metavar="CMD", help=how)
+    parser.add_argument("--exec", metavar="CMD", type=_something, help=how)
     parser.add_argument(
         "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
     )
+
+
+def _something(text: str) -> str:
+    if not text.strip():  # as of a variable that is not set
+        raise argparse.ArgumentTypeError(f"{text!r} is empty")
+    return text
 
 
 def _timeout(text: str) -> float | None:

@@ -79,7 +79,9 @@ def state(deviation: Deviation, verdict: str | None, today: date) -> str:
 
 def _read(where: str, row: Mapping[str, Any]) -> Deviation:
     if odd := [key for key in row if key not in KEYS]:
-        raise ValueError(f"{where}: unknown key {odd[0]!r}, value {row[odd[0]]!r}: the keys are {', '.join(KEYS)}")
+        raise ValueError(
+            f"{where}: unknown key {odd[0]!r}, value {_shown(row[odd[0]])}: the keys are {', '.join(KEYS)}"
+        )
 
     def text(key: str, example: str) -> str:
         if key not in row:

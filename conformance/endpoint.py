@@ -26,8 +26,12 @@ HALF_OPEN_SECONDS = 2.0
 TIME_WAIT_SECONDS = 70.0
 """How long the port of a server that has ended may be taken."""
 TIME_WAIT_POLL = 2.0
+LEAVING_SECONDS = 1.0
+"""How long what has just been ended may still hold its port."""
 CHOSEN_PORTS = range(10_000, 32_768)
 """Free ports are chosen here, below those that Linux and macOS give to whoever asks for any."""
+KERNEL_TABLE = Path("/proc/net/tcp")
+"""Of open ports, on Linux."""
 STARTS = 3
 """How often a server on chosen ports is started if it ends at once: another program may have been faster."""
 
@@ -41,7 +45,7 @@ class _EndedEarly(Unreachable):
 
 
 class AddressTarget:
-    """A server that somebody else runs."""
+    """A server that somebody else runs. Unreachable if its host has no address."""
 
     owned = False
     renewable = False
@@ -52,7 +56,7 @@ class AddressTarget:
         self.endpoint = resolve(endpoint)
 
     def start(self) -> None:
-        """Raise Unreachable unless the host has an address."""
+        """It runs already."""
 
     def ended(self) -> str | None:
         """How the process ended; nobody can know that here."""
@@ -145,7 +149,8 @@ class ProcessTarget:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         except (OSError, ValueError) as error:
-            raise Unreachable(f"cannot start {command!r}: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise Unreachable(f"cannot start {command!r}: {why}") from None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._readers = [
@@ -244,7 +249,7 @@ class ProcessTarget:
                     return  # it may do without UDP, which is for the clauses to judge
             if time.monotonic() > deadline:
                 self.stop()
-                open_ports = f"another program is on {taken}" if taken else f"nothing listens on {endpoint}"
+                open_ports = f"another program is on {taken}: end that" if taken else f"nothing listens on {endpoint}"
                 raise Unreachable(
                     f"not ready after {self._ready_timeout:g} s: no line beginning with 'ready ', and {open_ports}"
                     f"{self._last_words()}"
@@ -300,7 +305,7 @@ def parse_ready(line: str, defaults: Ports) -> tuple[int | None, int] | None:
 
 def is_listening(endpoint: Endpoint, *, udp: bool = True) -> bool:
     """Whether the endpoint's ports are open on this machine: by the kernel's tables, or by connecting without them."""
-    if Path("/proc/net/tcp").exists():
+    if KERNEL_TABLE.exists():
         tcp_open = endpoint.tcp is None or endpoint.tcp in set(_kernel_ports("tcp", "0A"))
         return tcp_open and (not udp or endpoint.udp in set(_kernel_ports("udp", "07")))
     if endpoint.tcp is None:
@@ -311,7 +316,14 @@ def is_listening(endpoint: Endpoint, *, udp: bool = True) -> bool:
 
 
 def _taken_ports(endpoint: Endpoint) -> str:
-    """Those of the endpoint's ports, in words, that another program has open on this machine."""
+    """Those of the endpoint's ports, in words, that another program has open; one that is just ending is waited for."""
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while (taken := _open_ports(endpoint)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return taken
+
+
+def _open_ports(endpoint: Endpoint) -> str:
     taken = []
     if endpoint.tcp is not None and is_listening(endpoint, udp=False):
         taken.append(f"TCP port {endpoint.tcp}")
@@ -327,7 +339,7 @@ def _taken_ports(endpoint: Endpoint) -> str:
 def _kernel_ports(protocol: str, state: str) -> Iterator[int]:
     for name in (protocol, protocol + "6"):
         with contextlib.suppress(OSError):
-            for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            for row in KERNEL_TABLE.with_name(name).read_text().splitlines()[1:]:
                 _, local, _, found, *_ = row.split(maxsplit=4)  # 0: 0100007F:2329 00000000:0000 0A ...
                 if found == state:
                     yield int(local.rpartition(":")[2], 16)

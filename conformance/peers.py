@@ -107,7 +107,9 @@ class Connection:
             self.socket.connect(address)
         except OSError as error:
             self.socket.close()
-            raise TargetLost(f"no TCP connection to {address[0]} port {address[1]}: {error}") from None
+            raise TargetLost(
+                f"no TCP connection to {address[0]} port {address[1]}: {error.strerror or error}"
+            ) from None
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local_host, self.local_port = self.socket.getsockname()[:2]
         self.sent_at = time.monotonic()

@@ -53,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # the command line has made it
     if config.getoption("--tcrp-target") is None and config.getoption("--tcrp-exec") is None:
         return
+    for name in ("--tcrp-target", "--tcrp-exec"):
+        if (value := config.getoption(name)) is not None and not value.strip():  # as of a variable that is not set
+            raise pytest.UsageError(f"{name} is {value!r}: it is empty")
     if (problem := stranger()) is not None:
         raise pytest.UsageError(problem)
     try:

@@ -1,7 +1,6 @@
 """Where outcomes come together, from one process or several, and become verdicts and report.json."""
 
 import time
-from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from conformance.clauses import all_clauses
 from conformance.findings import Outcome
 from conformance.plugin import PROPERTY
 from conformance.verdicts import Exit, Judgement, Verdict, judge
+from tcrp import __version__
 
 SCHEMA = 1
 
@@ -45,7 +45,7 @@ class Results:
         replays = {one["clause"]: one["replay"] for one in findings}
         return {
             "schema": SCHEMA,
-            "tool": f"tcrp-conformance {version('tcrp')}",
+            "tool": f"tcrp-conformance {__version__}",
             "target": target,
             "dialect": dialect,
             "seed": seed,

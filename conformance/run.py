@@ -6,6 +6,7 @@ import random
 import sys
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -51,9 +52,16 @@ def run(arguments: argparse.Namespace) -> Exit:
         progress.screen.print(head, soft_wrap=True)
         session.told = lambda line: progress.screen.print(line, soft_wrap=True)
     ended = _tests(arguments.k, progress)
+    if ended == pytest.ExitCode.USAGE_ERROR and arguments.k is not None:
+        raise Refused(f"-k is {arguments.k!r}: parts of names, joined by and, or, not and parentheses")
     if arguments.k is not None:
         progress.chosen = []
-    return _tell(arguments, session, progress, listed, ended, seed, folder)
+    try:
+        return _tell(arguments, session, progress, listed, ended, seed, folder)
+    except BrokenPipeError:
+        raise  # whoever reads the page has read enough
+    except OSError as error:
+        raise Refused(_not_written(folder, error) if error.strerror else str(error), Exit.SUITE_FAULT) from None
 
 
 def _session(arguments: argparse.Namespace, seed: int) -> Session:
@@ -79,8 +87,14 @@ def _deviations(path: str | None) -> list[Deviation]:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise Refused(f"--report-dir {str(folder)!r}: {error.strerror}") from None
+        raise Refused(_not_written(folder, error)) from None
+
+
+def _not_written(folder: Path, error: OSError) -> str:
+    return f"--report-dir {str(folder)!r}: {error.strerror}"
 
 
 def _tests(expression: str | None, progress: Progress) -> int:

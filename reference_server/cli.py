@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tcrp-server",
         description="A TCRP chat server. Once both sockets listen it prints one line that begins 'ready'; "
-        "SIGINT and SIGTERM close every room and end it.",
+        "SIGINT and SIGTERM close every room and end it. Exit codes: 0 ended so, 1 a port cannot be had, 4 usage.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 from reference_server.limits import BACKLOG, RECEIVE_BUFFER
+from tcrp.endpoint import format_address
 from tcrp.messages import Address
 
 IP_RECVERR: Final = 11  # linux/in.h; Python's socket module does not name it everywhere
@@ -26,9 +27,7 @@ class BindError(OSError):
 
 def show(address: Address | None) -> str:
     """`127.0.0.1:9001`, `[::1]:9001`, or `-` for None."""
-    if address is None:
-        return "-"
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    return "-" if address is None else format_address(address[0], address[1])
 
 
 def open_sockets(host: str, tcp_port: int | None, udp_port: int) -> tuple[socket.socket | None, socket.socket]:

@@ -1,6 +1,6 @@
 """`tcrp decode`: what some captured bytes say, field by field.
 
-Exit codes: 0 all of it decodes, 1 some of it does not, 4 usage.
+Exit codes: 0 all of it decodes, 1 some of it does not, 2 interrupted, 4 usage.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tcrp.annotate import format_rows
 from tcrp.decoding import FRAME, KINDS, counted, decode, guess
 from tcrp.hextext import HexError, looks_like_hex, parse_hex
 
-OK, WRONG, USAGE = 0, 1, 4
+OK, WRONG, INTERRUPTED, USAGE = 0, 1, 2, 4
 
 _EPILOG = """\
 HEX   hex digits in pairs, with or without spaces, colons, commas, new lines, 0x and \\x, or the output of
@@ -26,7 +26,7 @@ FILE  a file that holds such hex, or else the bytes themselves (--binary: the by
 -     the same, from standard input
 
 Tokens and passwords in the bytes are shown.
-Exit codes: 0 all of it decodes, 1 some of it does not, 4 usage
+Exit codes: 0 all of it decodes, 1 some of it does not, 2 interrupted, 4 usage
 """
 
 
@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, HexError, dialects.UnknownDialect) as error:
         print(f"tcrp: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        print("tcrp: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 class _Parser(argparse.ArgumentParser):

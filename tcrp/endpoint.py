@@ -58,5 +58,5 @@ def _split_host(text: str) -> tuple[str, str]:
         host, colon, rest = text.partition(":")
         rest = colon + rest
     if not host or any(c.isspace() for c in host):
-        raise ValueError(f"{text!r} names no host: write HOST[:TCP[:UDP]]")
+        raise ValueError(f"{text!r} names no host: write HOST[:TCP[:UDP]], IPv6 in brackets")
     return host, rest

@@ -27,10 +27,12 @@ svg { --ink: #1f2328; --faint: #d0d7de; --paper: #ffffff; --p50: #0969da; --p99:
 
 
 def svg(report: dict[str, Any]) -> str:
-    """The chart of a report, as load.json holds it. Points without a delivery leave a gap."""
+    """The chart of a report, as load.json holds it. Points without a delivery leave a gap; without any point it is
+    empty.
+    """
     timeline: Sequence[dict[str, Any]] = report["timeline"]
     step: float = timeline[1]["at"] - timeline[0]["at"] if len(timeline) > 1 else report["asked"]["seconds"]
-    length = step * len(timeline)
+    length = step * max(1, len(timeline))
     low, high = _decades(point[name] for point in timeline for name, _ in LINES)
 
     def x(seconds: float) -> float:
@@ -112,7 +114,7 @@ def _paths(points: Sequence[tuple[float, float | None]], y: Callable[[float], fl
 
 def _losses(timeline: Sequence[dict[str, Any]], x: Callable[[float], float], step: float) -> list[str]:
     foot = HEIGHT - 14
-    most = max(point["lost"] for point in timeline)
+    most = max((point["lost"] for point in timeline), default=0)
     label = "nothing lost" if most <= 0 else f"lost, up to {most:,} in {step:.2g} s"
     parts = [_rule(LEFT, foot, WIDTH - RIGHT, foot), _text(LEFT, foot - BAR - 4, label)]
     for point in timeline:

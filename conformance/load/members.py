@@ -7,6 +7,7 @@ one is not. What is not answered, or refused for a limit, which may be one of th
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -198,7 +199,8 @@ class Entrance:
             raise _Failed(str(error), final=True) from None
         except OSError as error:
             absent = isinstance(error, ConnectionRefusedError)
-            raise _Failed(f"TCP {self.server}: {error.strerror or error}", absent=absent) from None
+            why = os.strerror(error.errno) if error.errno else error  # asyncio's own words repeat the address
+            raise _Failed(f"TCP {self.server}: {why}", absent=absent) from None
 
     def _want(self, room: str, user: str, host: Member | None) -> Create | Join:
         if host is None:

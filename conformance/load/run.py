@@ -35,6 +35,7 @@ PLAIN_SECONDS = 2.0
 LOWER = 0.9
 """Times the rate, if a run of the full length does not hold what a short one did."""
 STDOUT = "-"
+NOTHING_MEASURED = "interrupted before anything was measured"
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -97,7 +98,8 @@ def _paths(arguments: argparse.Namespace) -> dict[str, str]:
             continue
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).touch()  # before a minute of work
+            with Path(path).open("a"):  # before a minute of work
+                pass
         except OSError as error:
             raise Trouble(f"--{kind} {path!r}: {error.strerror}") from None
     return paths
@@ -145,7 +147,7 @@ class Load:
         if self.died is not None:
             raise Trouble(f"the server died while members came in: {self.died}", Exit.DIED)
         if self.interrupted or settled is None:
-            raise Trouble("interrupted before anything was measured", Exit.INTERRUPTED)
+            raise Trouble(NOTHING_MEASURED, Exit.INTERRUPTED)
         return settled
 
     def _measure(self, plan: Plan) -> Figures:
@@ -170,6 +172,8 @@ class Load:
             return step
 
         found = search(try_at, self.plan.rate)
+        if self.interrupted and not found.steps:
+            raise Trouble(NOTHING_MEASURED, Exit.INTERRUPTED)
         rate = found.held
         while rate is not None and (step := try_at(rate, self.plan.seconds)) is not None:
             found.steps.append(step)

@@ -117,8 +117,10 @@ def _toml(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case float() if value.is_integer():
+            return repr(int(value))
         case int() | float():
-            return repr(int(value) if value == int(value) else value)
+            return repr(value)
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case tuple():

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.resources
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -88,6 +89,7 @@ def test_a_server_that_does_not_start(command, nowhere, server, why):
     done = command("run", "--exec", server, "-t", f"127.0.0.1:{nowhere.tcp}:9", "--ready-timeout", "0.5")
     assert done.returncode == 6
     one_line(done, why)
+    assert "Errno" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,92 @@ def test_an_interrupt_leaves_a_report(command):
     jsonschema.validate(report, SCHEMA)
     assert report["exit_code"] == 2
     assert report["summary"]["pass"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whatever_ends_a_run_ends_the_server_that_it_has_started(command, number):
+    pid = command.folder / "pid"
+    server = command.server(f"""
+        import os
+        from pathlib import Path
+        Path({str(pid)!r}).write_text(str(os.getpid()))
+        sys.argv[1:] = ["--fault", "none"]
+        main("fault", FAULTS)
+    """)
+    words = command.words("run", "--exec", server)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=command.folder) as run:
+        for line in run.stdout:
+            if " pass " in line:
+                run.send_signal(number)
+                break
+        output, errors = run.communicate()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        pytest.fail("the server is still there")
+    assert run.returncode == 2, output + errors
+    assert command.report()["exit_code"] == 2
+
+
+@pytest.mark.parametrize("words", [["run", "2.5a", "--runs", "1"], ["explain", "2.5a"], ["replay"]])
+def test_a_locale_without_arrows_gets_them_escaped(command, recorded, words):
+    server = ["--exec", command.faulty("header-in-one-recv")]
+    if words == ["replay"]:
+        words = ["replay", str(recorded / "findings" / "2.5a.json"), "--runs", "1"]
+    done = subprocess.run(
+        command.words(*words, *(server if words[0] != "explain" else [])), capture_output=True, text=True,
+        cwd=command.folder, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode == (0 if words[0] == "explain" else 1)
+    assert ("\\u25b6" in done.stdout) == (words[0] != "explain")
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_anything_is_started(command):
+    done = command("run", "2.1", "--exec", command.reference, "--report-dir", "/dev/fd")
+    assert done.returncode == 4
+    assert done.stdout == ""
+    one_line(done, "--report-dir '/dev/fd': ")
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_told_in_a_line(command):
+    server = command.server("""
+        import shutil
+        from pathlib import Path
+        shutil.rmtree("tcrp-report")
+        Path("tcrp-report").touch()
+        sys.argv[1:] = ["--fault", "none"]
+        main("fault", FAULTS)
+    """)
+    done = command("run", "2.1", "--exec", server)
+    assert done.returncode == 3
+    one_line(done, "the report cannot be written to tcrp-report: it is not a folder; name another folder")
+
+
+def test_a_closed_stdout_keeps_nothing_from_the_report(command):
+    words = command.words("run", "2.1", "--exec", command.reference)
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *words], stderr=subprocess.PIPE, text=True, cwd=command.folder, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert command.report()["exit_code"] == 0
+
+
+@pytest.mark.parametrize("name", ["run", "probe", "load"])
+@pytest.mark.parametrize("option", ["--target", "--exec"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_server_of_no_words_is_refused(command, name, option, value):
+    done = command(name, option, value)
+    assert done.returncode == 4
+    one_line(done, option, f"{value!r} is empty")
+
+
+def test_what_is_no_expression_is_refused(command):
+    done = command("run", "2.1", "-k", "(", "--exec", command.reference)
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].startswith(
+        "tcrp-conformance: -k is '(': parts of names, joined by and, or, not"
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_max_time_ends_the_run_with_what_was_judged(command):

@@ -61,6 +61,7 @@ def test_a_deviation_is_told_as_the_report_holds_it(tmp_path):
         ('[[deviations]]\nclause = "2.5a"', "unknown key 'deviations': the file holds [[deviation]] tables"),
         (f'version = 2\n{ENTRY}', "unknown key 'version'"),
         (ENTRY + 'owner = "me"', "deviation 1: unknown key 'owner', value 'me': the keys are clause, reason"),
+        (f"{ENTRY}untl = 2027-01-01", "deviation 1: unknown key 'untl', value 2027-01-01: the keys are clause, reason"),
         ('[[deviation]]\nreason = "why"', 'deviation 1: clause is missing: add clause = "2.5a"'),
         ('[[deviation]]\nclause = "2.5a"', "deviation 1: reason is missing: add reason = "),
         (f'{ENTRY}[[deviation]]\nclause = "9.9"\nreason = "why"', "deviation 2: clause = '9.9': no clause has the id"),

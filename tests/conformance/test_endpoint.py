@@ -93,6 +93,14 @@ def test_the_ready_line_wins_and_is_no_output(target):
     assert server.output() == []
 
 
+def test_beside_another_program_the_ready_line_tells(target):
+    endpoint = Endpoint("127.0.0.1", *free_ports("127.0.0.1"))
+    with socket.create_server(("127.0.0.1", endpoint.tcp)):
+        server = target('import time; print("ready now", flush=True); time.sleep(60)', endpoint=endpoint)
+        server.start()
+        assert server.endpoint == endpoint
+
+
 @pytest.mark.parametrize(
     ("line", "ports"),
     [

@@ -74,3 +74,10 @@ def test_it_says_so_when_another_tcrp_is_in_the_way(run_pytest, tmp_path, comman
     assert done.returncode == 4
     assert f"another 'tcrp' is in the way: {tmp_path / 'tcrp.py'}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--tcrp-target", "--tcrp-exec"])
+def test_a_server_of_no_words_is_refused(run_pytest, option):
+    done = run_pytest(option, "", "--pyargs", "conformance")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr == f"ERROR: {option} is '': it is empty\n\n"

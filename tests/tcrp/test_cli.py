@@ -1,5 +1,6 @@
 """The command `tcrp`, as a process."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -200,6 +201,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == -signal.SIGPIPE
+
+
+def test_ctrl_c_while_it_waits_for_bytes(tmp_path: Path) -> None:
+    fifo = tmp_path / "bytes"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "tcrp", "decode", str(fifo)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        fifo.open("wb"),  # waits until it is read
+    ):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (2, b"", b"tcrp: interrupted\n")
 
 
 def test_output_that_cannot_hold_a_character_escapes_it() -> None:

@@ -80,6 +80,16 @@ def test_nothing_delivered_is_drawn_too():
     assert paths(drawn(moment(1, lost=9), moment(1, lost=9)), "p50") == ["M630 58h24"]
 
 
+def test_a_run_that_ended_at_once_is_an_empty_chart():
+    plan = Plan(2, 10, rate=1.0, seconds=3.0)
+    report = outcome.report(
+        target="127.0.0.1:1:2", dialect="tcrp", plan=plan, figures=Figures(), code=Exit.DIED, notes=[]
+    )
+    tree = ET.fromstring(chart.svg(report))
+    assert len(paths(tree, "p50")) == 1  # the key
+    assert "3 s" in [one.text for one in tree.iter(f"{SVG}text")]
+
+
 def test_a_generator_at_its_limit_is_told():
     tree = drawn(moment(1), overrun=5)
     assert any("the generator may have been the limit" in (one.text or "") for one in tree.iter(f"{SVG}text"))

@@ -120,6 +120,7 @@ def test_nobody_there_is_unreachable(command, nowhere, words):
     done = command("load", *SMALL[2:], *words, "-t", where)
     assert done.returncode == 6, done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert "Connect call" not in done.stderr
     assert "unreachable" in done.stderr or "none of them hears" in done.stderr or "could not enter" in done.stderr
 
 
@@ -175,20 +176,29 @@ def test_a_server_that_dies_is_told(command):
     dying.write_text(
         textwrap.dedent(f"""
         import subprocess, sys, time
+        from pathlib import Path
         server = subprocess.Popen({shlex.split(SERVER)!r}[:1] + sys.argv[1:], stdout=subprocess.PIPE, text=True)
         print(server.stdout.readline(), end="", flush=True)
-        time.sleep(4)
+        while not Path("enough").exists():
+            time.sleep(0.01)
         server.kill()
         sys.exit(3)
     """)
     )
     run = f"{sys.executable} {dying} --tcp-port {{tcp}} --udp-port {{udp}}"
-    done = command("load", "--rooms", "2", "--members", "3", "--seconds", "60", "--exec", run)
-    assert done.returncode == 7, done.stdout + done.stderr
+    words = command.words("load", "--rooms", "2", "--members", "3", "--seconds", "60", "--exec", run)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=command.folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "delivered" in line:  # the first line of progress of the run itself
+                break
+        (command.folder / "enough").touch()
+        out, _ = process.communicate()
+    assert process.returncode == 7, out
     report = figures(command)
     assert report["exit_code"] == 7
     assert report["delivered"] > 0
-    assert "The server died: the process ended with exit code 3." in done.stdout
+    assert "The server died: the process ended with exit code 3." in out
 
 
 def test_ctrl_c_tells_what_was_measured_and_lets_everybody_leave(command):
@@ -209,6 +219,29 @@ def test_ctrl_c_tells_what_was_measured_and_lets_everybody_leave(command):
         assert "Interrupted: these are the figures until then." in out
         again = command("load", *SMALL, "-t", address)  # nobody of before is in the way
         assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_ctrl_c_ends_a_search_at_its_first_rate(command):
+    words = command.words("load", *SMALL[:-1], "60", "--search", "--exec", SERVER)
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=command.folder, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "delivered" in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 2, out + err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("kind", ["--json", "--svg"])
+def test_a_folder_for_a_file_is_refused_before_anything_is_started(command, kind):
+    done = command("load", *SMALL, kind, ".", "--exec", SERVER)
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr == f"tcrp-conformance: {kind} '.': Is a directory\n"
 
 
 def test_help_names_the_exit_codes(command):

@@ -64,6 +64,7 @@ seconds = 10
         ("[notices]\nleft = { to = 'al', text = 'x' }", 2, "did you mean all?"),
         ("[up]\nlayout = [\n  'room',\n  'tken',\n]", 2, 'up.layout is "tken": "type", '),
         ("[up]\nlayout = 'room'", 2, 'up.layout is "room": a list'),
+        ("[idle]\nseconds = inf", 2, "idle.seconds is inf: a number from 0.001 to 1e+09 or false"),
         ("[idle]\nseconds = 0", 2, "idle.seconds is 0: a number from 0.001 to 1e+09 or false"),
         ("[reply]\nsteps = 3", 2, "reply.steps is 3: 1, 2"),
         ("[reply]\noperation = 'same'", 2, 'reply.operation is "same": a whole number from 0 to 255 or "echoed"'),
