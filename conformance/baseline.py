@@ -11,7 +11,7 @@ from conformance.diagnosis import why_no_chat, why_no_rooms
 from conformance.findings import Check, Mismatch, TargetLost
 from conformance.peers import Answer, Peer
 from conformance.recording import Does, Steps
-from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Status, decode_header
+from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Membership, Status, UpKind, decode_header
 
 ROOMS = "rooms"
 CHAT = "chat"
@@ -19,11 +19,15 @@ _GOOD = "by an ACK with status 0 and a COMPLETE with a token"
 
 
 class Baseline(NamedTuple):
-    """What works. `no_rooms`, `no_chat`: the clause for want of which there are none. A finding has its clause."""
+    """What works. `no_rooms`, `no_chat`: the clause for want of which there are none. A finding has its clause.
+
+    `lost`: how it was seen that the server has ended in this conversation.
+    """
 
     findings: tuple[Mismatch, ...] = ()
     no_rooms: str | None = None
     no_chat: str | None = None
+    lost: str | None = None
 
 
 class NoRoom(Mismatch):
@@ -62,23 +66,33 @@ def hold(bench: Bench) -> Baseline:
             bench.settle(alice, bob)
         except Mismatch as mismatch:
             steps = bench.recorder.steps()
-            finding = why_no_chat(bench, alice, bob)
+            try:
+                finding = why_no_chat(bench, alice, bob)
+            except TargetLost as lost:
+                return _lost_in_chat(bench, lost, steps)
             finding.check = finding.check or mismatch.check
             finding.steps, finding.names = steps, bench.began_with
             return Baseline((finding,), no_chat=None if bench.registers_by_chat else finding.clause)
         except TargetLost as lost:
-            finding = Mismatch("chat over UDP", str(lost), clause="TCRP-4.5a")
-            finding.steps, finding.names = bench.recorder.steps(), bench.began_with
-            return Baseline((finding,), no_chat=finding.clause)
+            return _lost_in_chat(bench, lost, bench.recorder.steps())
     finally:
         bench.tidy()
     return Baseline()
+
+
+def _lost_in_chat(bench: Bench, lost: TargetLost, steps: Steps) -> Baseline:
+    finding = Mismatch("chat over UDP", str(lost), clause="TCRP-4.5a")
+    finding.steps, finding.names = steps, bench.began_with
+    return Baseline((finding,), no_chat=finding.clause, lost=str(lost))
 
 
 def _hold_without_rooms(bench: Bench) -> Baseline:
     try:
         bench.settle(*bench.strangers())
     except (Mismatch, TargetLost) as found:
+        hello = bench.dialect.write_up(Membership("", "alicia", b"", False), UpKind.CHAT, b"hello")
+        if not bench.target.owned and bench.is_refused(hello or b""):
+            raise TargetLost(f"nothing listens on UDP {bench.target.endpoint}, where datagrams are refused") from None
         expected = found.expected if isinstance(found, Mismatch) else "chat over UDP"
         actual = found.actual if isinstance(found, Mismatch) else str(found)
         finding = Mismatch(expected, actual, clause="TCRP-7.1")

@@ -45,6 +45,8 @@ class Chat:
         self.users: set[str] = set()
         """Whoever has asked for a room in this run."""
         self.registers_by_chat = False
+        self.silent = False
+        """Datagrams end this server, so that none is sent any more."""
         self._patience = 1.0
         self._keep_every = KEEP_SECONDS if idle_timeout is None else min(KEEP_SECONDS, idle_timeout / 4)
         self._peers: list[Peer] = []
@@ -74,6 +76,8 @@ class Chat:
 
     def send(self, peer: Peer, data: bytes) -> None:
         """Send one datagram as it stands."""
+        if self.silent:
+            return
         if self.variation.pause:
             time.sleep(self.variation.pause)
         peer.took(Does.SEND, data)
@@ -84,6 +88,20 @@ class Chat:
             raise TargetLost(f"nothing listens on UDP {self.target.endpoint}: {error.strerror}") from None
         except OSError as error:
             unsupported(f"this path does not carry a datagram of {len(data)} bytes: {error.strerror}")
+
+    def is_refused(self, data: bytes) -> bool:
+        """Whether the server's machine refuses this datagram, since no program has the port."""
+        with socket.socket(self.family, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(self.waits.prompt / 2)
+            try:
+                asking.connect(self.udp_address)
+                asking.send(data)
+                asking.recv(DOWN_SIZE)
+            except ConnectionRefusedError:
+                return True
+            except OSError:  # nothing was said of it
+                return False
+        return False
 
     def chat_datagram(self, peer: Peer, message: bytes) -> bytes:
         """The datagram by which a member says a message."""

@@ -17,6 +17,10 @@ HASTY = Variation(patience=0.25)
 """For a server that has said nothing at all: it has been waited for once, and what wakes it does so soon."""
 
 
+class NoPort(Mismatch):
+    """Nothing listens where datagrams are sent to."""
+
+
 def why_no_rooms(bench: Bench, found: Mismatch) -> Mismatch:
     """A CREATE of a new room got no token. Is there a request that does?"""
     room, user = fresh().encode(), {"username": "alicia"}
@@ -65,6 +69,12 @@ def why_no_chat(bench: Bench, alice: Peer, bob: Peer) -> Mismatch:
             f"messages to pass both ways between {alice} and {bob}", f"{deaf} hears nothing of {other}",
             data=bench.chat_datagram(other, b"hello"), clause="TCRP-4.5a",
         )  # fmt: skip
+    if bench.is_refused(mute.data or b""):
+        _pair(bench)  # TargetLost if the server is gone altogether
+        port = bench.target.endpoint.udp
+        return _over_ipv6(bench) or NoPort(
+            mute.expected, f"nothing listens on UDP port {port}, where datagrams are refused", clause=mute.clause
+        )
     for trial in (_by_chat, _by_part_of_the_token, *(_by_layout(what, layout) for what, layout in _LAYOUTS)):
         try:
             found = trial(bench, *_pair(bench), wait)

@@ -14,6 +14,7 @@ from conformance.applies import why_not
 from conformance.baseline import Baseline
 from conformance.bench import Bench
 from conformance.clauses import Clause, Level, clause
+from conformance.diagnosis import NoPort
 from conformance.endpoint import Target, Unreachable
 from conformance.examination import LONG_SECONDS, RUNS, Examined, Examiner
 from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch, Outcome, TargetLost, unsupported
@@ -96,7 +97,7 @@ class Session:
                 if self.bench.dialect.can.tcp and self.target.endpoint.tcp is None:
                     raise Unreachable(f"dialect {self.bench.dialect.name} needs TCP, and the endpoint has none")
                 self._hold_baseline()
-                if self.automatic and self._baseline.findings:
+                if self.automatic and self._may_speak_another():
                     self._find_dialect()
                 self._pending.extend(self._baseline_outcomes())
                 if not self._baseline.findings:
@@ -370,13 +371,23 @@ class Session:
                 return False
             self.bench.forget()
             self._hold_baseline()
+            if self.target.ended() is not None:  # by the plain conversation, again
+                self.target.restart()
+                self.bench.forget()
         except (Unreachable, TargetLost):
             return False
         return True
 
     def _hold_baseline(self) -> None:
+        self.bench.silent = False
         self._baseline = baseline.hold(self.bench)
+        self.bench.silent = self._baseline.lost is not None
         self.bench.chat_works = self._baseline.no_chat is None
+
+    def _may_speak_another(self) -> bool:
+        """Whether another dialect may explain what became of the plain conversation, and there is a server to ask."""
+        found = self._baseline.findings
+        return bool(found) and not isinstance(found[0], NoPort) and (self._baseline.lost is None or self.target.owned)
 
     def _find_dialect(self) -> None:
         """The plain conversation does not work in the canonical dialect: does another fit?"""
@@ -391,7 +402,8 @@ class Session:
             self.target.restart()
             self.bench.forget()
         found = self.probed.dialect
-        if found is None or found.name == self.bench.dialect.name:
+        enters = self._baseline.no_rooms is None
+        if found is None or found.name == self.bench.dialect.name or (enters and self.probed.part):
             self.told(f"no other was found in {self.probed.seconds:.0f} s: see tcrp-conformance probe")
         else:
             where = "" if self.probed.name else ", see dialect.toml beside the report"
@@ -410,7 +422,7 @@ class Session:
         seconds = time.monotonic() - self._started
         outcome = _failed(Outcome("TCRP-3.4a", "pass", PLAIN_CONVERSATION, round(seconds, 3), 1), found[0])
         outcome, flaky = self._examined_baseline(outcome, found[0])
-        if self.target.ended() is not None or (flaky and self.target.renewable):
+        if outcome.result == "crash" or self.target.ended() is not None or (flaky and self.target.renewable):
             self._start_anew(outcome)
         elif flaky:
             self._hold_baseline()
@@ -421,8 +433,12 @@ class Session:
         steps, names = found.steps or (), found.names or self.bench.began_with
         if not self._outlives(DYING_SECONDS) and (ended := self.target.ended()) is not None:
             outcome = self._crashed(outcome, ended)
+        elif self._baseline.lost is not None:
+            outcome = self._crashed(outcome, self._baseline.lost)
         output = tuple(self._last_words())
         evidence = _evidence(found, steps, address_of(baseline.plain), {}, names)._replace(output=output)
+        if outcome.result == "crash" and not self.target.renewable:
+            return outcome._replace(evidence=evidence), False
         examined = self._examiner.examine(
             Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"
         )

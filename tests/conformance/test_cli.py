@@ -64,6 +64,43 @@ def test_a_server_that_dies_is_a_crash_and_the_rest_is_judged(command):
     assert verdicts["TCRP-6.2b"]["verdict"] == "pass"
 
 
+def crash(command):
+    (finding,) = command.report()["findings"]
+    return (
+        finding["verdict"],
+        finding["clause"],
+        [one["id"] for one in command.report()["clauses"] if one["verdict"] == "pass"],
+    )
+
+
+def test_a_server_that_the_plain_conversation_ends_is_a_crash_and_no_absence(command):
+    server = command.faulty("dies-of-the-first-registration")
+    done = command("run", "2.1", "4.5a", "6.2b", "--exec", server)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert crash(command) == ("crash", "TCRP-4.5a", ["TCRP-2.1", "TCRP-6.2b"])
+    with command.started(server) as where:
+        done = command("run", "2.1", "4.5a", "6.2b", "-t", where)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert crash(command) == ("crash", "TCRP-4.5a", [])
+    assert "the server had ended under TCRP-4.5a" in done.stdout
+
+
+def test_a_udp_port_where_nobody_is_is_told_at_once(command, nowhere):
+    with command.started(command.reference.format(tcp=0, udp=0)) as where:
+        done = command("run", "2.1", "4.5a", "-t", f"{where.rpartition(':')[0]}:{nowhere.udp}", "--dialect", "auto")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "probing" not in done.stdout
+    verdicts = {one["id"]: one for one in command.report()["clauses"]}
+    assert verdicts["TCRP-2.1"]["verdict"] == "pass"
+    assert verdicts["TCRP-4.5a"]["actual"] == f"nothing listens on UDP port {nowhere.udp}, where datagrams are refused"
+
+
+def test_a_server_without_tcp_that_is_not_there(command, nowhere):
+    done = command("run", "--dialect", "stage1", "-t", f"127.0.0.1:-:{nowhere.udp}")
+    assert done.returncode == 6
+    one_line(done, "unreachable", f"nothing listens on UDP 127.0.0.1:-:{nowhere.udp}, where datagrams are refused")
+
+
 def test_a_mute_server_is_told_once(command):
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))

@@ -177,6 +177,45 @@ class ReadsSizesFirst(Server):
 
 
 @fault(
+    "dies-of-the-first-registration",
+    "TCRP-4.5a",
+    also=("TCRP-4.4a", "TCRP-6.1g"),
+    note="an empty message ends the process",
+)
+class DiesOfTheFirstRegistration(Crashing):
+    def hear(self, member: Member, source: tuple, message: bytes) -> None:
+        if not message:
+            raise IndexError("message")
+        super().hear(member, source, message)
+
+
+@fault(
+    "dies-of-the-first-message",
+    "TCRP-4.5a",
+    also=("TCRP-6.1g",),
+    note="a message that is not empty ends the process",
+)
+class DiesOfTheFirstMessage(Crashing):
+    def hear(self, member: Member, source: tuple, message: bytes) -> None:
+        if message:
+            raise TypeError(message)
+        super().hear(member, source, message)
+
+
+@fault(
+    "dies-of-the-first-join",
+    "TCRP-3.4a",
+    also=("TCRP-6.1e",),
+    note="a JOIN of a room that stands ends the process",
+)
+class DiesOfTheFirstJoin(Crashing):
+    def decide(self, request: Request, peer: tuple) -> Member:
+        if request.operation == 2 and request.room in self.rooms:
+            raise KeyError(request.user)
+        return super().decide(request, peer)
+
+
+@fault(
     "dies-of-a-short-datagram",
     "TCRP-6.1f",
     also=("TCRP-4.2b",),
