@@ -3,7 +3,7 @@
 import random
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from conformance.probe.requests import PASSWORDS, Shape
 
 _NAMED = re.compile(r"""KeyError: ['"]([A-Za-z_][\w-]{0,40})['"]|['"`]([A-Za-z_][\w-]{0,40})['"`]""")
 _MOST_HINTS = 3
+BRIEFLY = 0.1
+"""Seconds for a server that is told a port, and need not be waiting for it, to take it."""
 ENOUGH = 14
 """Requests after which one that got a token, and yet no guest, has to do."""
 
@@ -80,11 +82,11 @@ class Control:
     def request(
         self, what: str, room: str, user: str, *, join: bool = False, password: str | None = None,
         shape: Shape | None = None, payload: bytes | None = None, operation: int | None = None,
-        sockets: Mapping[str, Socket] | None = None, tell: bool = False,
+        sockets: Mapping[str, Socket] | None = None, tell: bool = False, like: Answered | None = None,
     ) -> Answered:  # fmt: skip
         """One request. `sockets`: which socket is declared under a key, told after the token ("handshake"), and has
         the port of the connection ("tcp"); "" stands for all that is not named. `tell`: tell the port even where the
-        server is not known to wait for it.
+        server is not known to wait for it. `like`: an answer of as many parts is whole.
         """
         shape = shape or self.shape
         ways = sockets or {"": self.socket}
@@ -100,7 +102,8 @@ class Control:
             what, data, port=ways.get("tcp", base) if sockets and self.shares_port else None,
             told=ways.get("handshake", base) if tells else None,
             told_if=lambda got: bool(self._tokens(got, room)),
-            enough=(lambda got: self.token_of(got, room) is not None) if self.good and len(self.sizes) == 1 else None,
+            told_for=BRIEFLY if like is not None or (self.good is not None and not self.handshakes) else None,
+            enough=self._enough(room, like),
             split=reading.HEADER if shape.stages == "header-first" else 0,
         )  # fmt: skip
         reply = reading.read(exchange.got, room, exchange.pieces)
@@ -111,6 +114,13 @@ class Control:
         if token is not None and not join and number == shape.create:
             self.created.append(answered)
         return answered
+
+    def _enough(self, room: str, like: Answered | None) -> Callable[[bytes], bool] | None:
+        if like is not None:
+            return lambda got: len(reading.read(got, room).parts) >= len(like.reply.parts)
+        if self.good is None or len(self.sizes) != 1:
+            return None
+        return lambda got: self.token_of(got, room) is not None
 
     def _tokens(self, got: bytes, room: str) -> list[Token]:
         return reading.tokens(reading.read(got, room))
@@ -186,8 +196,8 @@ class Control:
 
     def _confirm(self, shape: Shape, answered: Answered, place: Token) -> "_Spare | None":
         """A second CREATE: what differs from the first is the token. And a JOIN, which gets one too."""
-        second = self.create(f"a second CREATE with {shape.words}", user="bobby", shape=shape)
-        join = self.request(f"JOIN with {shape.words}", answered.room, "bob", join=True, shape=shape)
+        second = self.create(f"a second CREATE with {shape.words}", user="bobby", shape=shape, like=answered)
+        join = self.request(f"JOIN with {shape.words}", answered.room, "bob", join=True, shape=shape, like=answered)
         other, joined = (
             {(one.part, one.key): one.value for one in reading.tokens(found.reply)}.get((place.part, place.key))
             for found in (second, join)
@@ -261,6 +271,7 @@ class Control:
         else:
             self.declares = "must"
             self._narrow_address()
+        self._narrow_extra()
         self._narrow_password()
         self._narrow_user()
 
@@ -306,6 +317,19 @@ class Control:
                     self.shape = one
                     return
 
+    def _narrow_extra(self) -> None:
+        for key in list(self.shape.extra):
+            rest = {other: value for other, value in self.shape.extra.items() if other != key}
+            without = replace(self.shape, extra=rest)
+            answered = self.create(f"CREATE without {key!r}", shape=without)
+            if answered.token is not None:
+                self.shape = without
+            else:
+                why = "without a key of these a CREATE got no token"
+                self.notes.learn("request.extra", self.shape.extra, why, answered.sent)
+        if self.shape.extra:
+            self.notes.learnt["request.extra"].value = dict(self.shape.extra)
+
     def _narrow_password(self) -> None:
         shape, notes = self.shape, self.notes
         works = {shape.password: True}
@@ -329,7 +353,14 @@ class Control:
                 else:
                     self.other_users.append(key)
                     break
-        if found is not None:
+        prefixed = replace(self.shape, payload="length-prefixed")
+        doubtful = found is None or self.other_users
+        if doubtful and self.works("CREATE with 1 byte of length and the user name", prefixed):
+            self.shape, self.other_users = prefixed, []
+            self.notes.learnt.pop("request.no-password")
+            why = "this got a token, which no JSON is: the { of JSON was taken for a length"
+            self.notes.learn("request.payload", "length-prefixed", why, self.line.exchanges[-1].sent)
+        elif found is not None:
             self.shape = chosen
             self.notes.learn(
                 "request.user-key", chosen.user_keys[0], "a CREATE with this key alone got a token", found.sent,

@@ -97,6 +97,7 @@ class Line:
         self._slowest_datagram: float | None = None
         self._silent = 0
         self._sockets: list[Socket] = []
+        self._asking: list[socket.socket] = []
         self._deadline = time.monotonic() + seconds
 
     @property
@@ -138,6 +139,16 @@ class Line:
         """A datagram was answered by another after this long."""
         self._slowest_datagram = max(self._slowest_datagram or 0.0, seconds)
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything was ever answered on TCP."""
+        return self._slowest is not None
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for questions; never so few that nothing can come."""
+        return max(LEAST_HEARING, self._deadline - time.monotonic())
+
     def check_time(self) -> None:
         """Raise OutOfTime when the time for questions is over."""
         if time.monotonic() > self._deadline:
@@ -147,12 +158,13 @@ class Line:
 
     def ask(
         self, what: str, data: bytes, *, port: Socket | None = None, told: Socket | None = None,
-        told_if: Callable[[bytes], bool] = bool, enough: Callable[[bytes], bool] | None = None, split: int = 0,
+        told_if: Callable[[bytes], bool] = bool, told_for: float | None = None,
+        enough: Callable[[bytes], bool] | None = None, split: int = 0,
     ) -> Exchange:  # fmt: skip
         """One request on its own connection. `port`: whose port number the connection has too; `told`: whose port is
-        told to a server that does not close after an answer for which `told_if`; `enough`: whether an answer is
-        whole, so that nothing more is waited for; `split`: this many bytes first, the rest once there is an answer or
-        a silence.
+        told to a server that does not close after an answer for which `told_if`, and for how many seconds its close
+        is waited for then, at most; `enough`: whether an answer is whole, so that nothing more is waited for; `split`:
+        this many bytes first, the rest once there is an answer or a silence.
         """
         self.check_time()
         self.tell(what)
@@ -171,7 +183,7 @@ class Line:
                 if told is not None and not found.closed and told_if(found.got):
                     found.after = told.port.to_bytes(2, "big")
                     connection.sendall(found.after)
-                    self._read(connection, found, None, after=True)
+                    self._read(connection, found, None, after=True, most=told_for)
             except OSError:
                 found.closed = True
             if found.closed or found.closed_then:  # its port is free again at once
@@ -202,10 +214,11 @@ class Line:
         raise AssertionError
 
     def _read(
-        self, connection: socket.socket, found: Exchange, enough: Callable[[bytes], bool] | None, *, after: bool = False
-    ) -> None:
+        self, connection: socket.socket, found: Exchange, enough: Callable[[bytes], bool] | None, *,
+        after: bool = False, most: float | None = None,
+    ) -> None:  # fmt: skip
         begun = time.monotonic()
-        deadline = begun + self.wait
+        deadline = begun + (self.wait if most is None else min(most, self.wait))
         while (left := deadline - time.monotonic()) > 0 and len(found.got) < MOST_BYTES:
             connection.settimeout(left)
             try:
@@ -253,6 +266,25 @@ class Line:
 
     # ------------------------------------------------------------------------------------------------------------ UDP
 
+    def asking(self) -> socket.socket:
+        """A connected UDP socket, which is told when nobody listens."""
+        made = socket.socket(self.family, socket.SOCK_DGRAM)
+        made.connect(self.udp)
+        self._asking.append(made)
+        return made
+
+    def takes(self, asking: socket.socket, data: bytes, wait: float) -> bool:
+        """Whether somebody listens, as far as a machine tells: what came back of this datagram or those before."""
+        asking.settimeout(wait)
+        try:
+            asking.send(data)
+            asking.recv(1)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            pass
+        return True
+
     def socket(self, name: str, host: str | None = None, port: int = 0) -> Socket:
         """A new UDP socket. OSError for an address that this machine does not have."""
         return Socket(self.family, host or self.host, port, name, self._sockets)
@@ -293,3 +325,5 @@ class Line:
 
     def close(self) -> None:
         self.drop(list(self._sockets))
+        for one in self._asking:
+            one.close()

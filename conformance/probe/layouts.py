@@ -120,6 +120,7 @@ BINARY: tuple[tuple[str, ...], ...] = (
     ("user-size", "user", *_TAIL),
     ("room-size", "token-size", "user-size", "message-size", "room", "token", "user", *_TAIL),
     ("room-size", "user-size", "token-size", "message-size", "room", "user", "token", *_TAIL),
+    ("user-size", "room-size", "token-size", "user", "room", "token", *_TAIL),
 )
 TEXTS = (
     "{token}:{user}:{message}", "{token}:{message}", "{room}:{token}:{message}", "{room}:{user}:{message}",
@@ -142,6 +143,15 @@ def untyped() -> Iterator[Up]:
         yield Up(layout=layout)
     for text in TEXTS[1:]:
         yield Up("text", template=text)
+
+
+def without_rooms() -> Iterator[Up]:
+    """Layouts that name neither a room nor a token."""
+    yield Up(layout=("user-size", "user", *_TAIL))
+    yield Up("json", keys={"user": NAME_KEYS, "message": MESSAGE_KEYS})
+    for text in TEXTS:
+        if "{room}" not in text and "{token}" not in text:
+            yield Up("text", template=text)
 
 
 def typed() -> Iterator[tuple[Up, tuple[Type, ...], tuple[Type, ...]]]:
@@ -193,7 +203,7 @@ def read_down(seen: Seen) -> Down | None:
     if not is_text(data) or not is_text(message):
         return None
     said = template(data.decode(), room=member.room, users=(member.user,), message=message.decode())
-    if said.count("{message}") != 1 or member.token in data:
+    if said.count("{message}") != 1 or (member.token and member.token in data):
         return None
     return Down({"form": "text", "template": said}, "{user}" in said)
 

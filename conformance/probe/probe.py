@@ -11,9 +11,10 @@ from pathlib import Path
 from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
 from conformance.probe import families, replying, rules, telling
 from conformance.probe.asking import Answered, Control, fresh
-from conformance.probe.chatting import Chat, NoChat
+from conformance.probe.chatting import Chat
 from conformance.probe.conversations import Died, Line, OutOfTime
 from conformance.probe.learning import Notebook, Sure
+from conformance.probe.members import NoChat
 from conformance.probe.verifying import Verified, verify
 from conformance.verdicts import Exit
 from tcrp import Dialect
@@ -93,7 +94,9 @@ class _Probe:
         except Died as died:
             if self.line.exchanges:
                 return self._gone(str(died))
-            if (without := self._speaks_built_in(tcp=False)) is not None:
+            knock = bytes([len("alicia")]) + b"alicia"  # stage 1's registration
+            there = self.line.takes(self.line.asking(), knock, 0.2)
+            if there and (without := self._speaks_built_in(tcp=False)) is not None:
                 return without
             raise Unreachable(str(died)) from None
         except OutOfTime:
@@ -193,10 +196,12 @@ class _Probe:
         answers = self._answers()
         dialect: Dialect = Framed(answers)
         verified = self._verify(dialect, chats)
+        if verified.failed and not self.early.failed and self.line.killers:  # what was asked after it has ended chat
+            verified = self.early
         if self.probed.died is None and (verified.failed or not chats):
-            if (built_in := self._speaks_built_in()) is not None:
-                return built_in
             if "join" not in verified.worked:
+                if (built_in := self._speaks_built_in()) is not None:
+                    return built_in
                 return self._half_understood(verified)
             if not chats and not self.refused:
                 return self._not_understood("it answers everything, right or wrong, with bytes that differ each time")
@@ -205,13 +210,18 @@ class _Probe:
             by_name = self._verify(near[0], chats)
             if not by_name.failed:
                 return self._built_in(near[0], by_name)
+        return self._described(answers, verified, near)
+
+    def _described(
+        self, answers: Answers, verified: Verified, near: tuple[Dialect, list[str]] | None
+    ) -> Probed:  # fmt: skip
         head = [
             f"How the server at {self.line.target.endpoint} talks, as far as it could be asked.", str(verified),
         ]  # fmt: skip
         if self.no_chat:
             head.append(f"Chat is not described: {self.no_chat}.")
         probed = self.probed
-        probed.dialect = dialect
+        probed.dialect = Framed(answers)
         probed.toml = telling.toml(self.notes, answers, head)
         probed.part = self.no_chat or verified.failed
         probed.lines = [
@@ -277,14 +287,35 @@ class _Probe:
         return None
 
     def _udp_only(self) -> Probed:
-        built_in = self._speaks_built_in(tcp=False)
-        if built_in is not None or self.probed.died is not None:
-            return built_in or self._gone(str(self.probed.died))
+        try:
+            self.chat.find()
+            self._learn_without_tcp()
+        except (NoChat, OutOfTime):
+            pass
+        except Died as died:
+            return self._gone(str(died))
+        if self.chat.down is None or self.chat.down.answers["form"] == "mirrored":
+            built_in = self._speaks_built_in(tcp=False)
+            if built_in is not None or self.probed.died is not None:
+                return built_in or self._gone(str(self.probed.died))
+        if self.chat.down is not None:
+            answers = self._answers()
+            verified = self._verify(Framed(answers), chats=True)
+            if not verified.failed:
+                return self._described(answers, verified, None)
         came = list(telling.overheard(self.line))
         what = "what came back is of no dialect without TCP" if came else "no datagram came back"
         probed = self._nothing(what)
         probed.lines += came
         return probed
+
+    def _learn_without_tcp(self) -> None:
+        chat, notes = self.chat, self.notes
+        rules.learn_layouts(chat)
+        notes.learn("address.source", "address", "without TCP nothing else tells members apart", sure=Sure.LIKELY)
+        rules.learn_empty(chat)
+        rules.learn_echo(chat)
+        rules.learn_leaving(chat)
 
     def _half_understood(self, verified: Verified) -> Probed:
         probed = self._nothing(f"a CREATE got what looks like a token, and yet: {verified.failed}")

@@ -87,7 +87,8 @@ def ask_malformed(control: Control, refusals: Refusals) -> None:
     odd = control.create("CREATE with operation 9", operation=9)
     if odd.token is None:
         found = refusals.found.get("room-not-found")
-        same = found is not None and odd.got and _essence(odd) == _essence(found)
+        cut = control.good is not None and breaks_off(odd, control.good)
+        same = found is not None and odd.got and not cut and _essence(odd) == _essence(found)
         if same:
             notes.learn("reply.bad-header", "room-not-found", "operation 9 is answered as an unknown room", odd.got)
         else:
@@ -105,12 +106,20 @@ def ask_malformed(control: Control, refusals: Refusals) -> None:
 def _note_bad(notes: Notebook, key: str, answered: Answered, control: Control) -> None:
     if answered.token is not None:
         return
-    if answered.got:
+    if answered.got and not (control.good and breaks_off(answered, control.good)):
         notes.learn(key, "malformed", f"{answered.exchange.what}: answered", answered.got)
     else:
         how = "the server closed" if answered.exchange.closed else f"nothing in {control.line.wait:.1f} s"
         notes.learn(key, "close", f"{answered.exchange.what}: {how}", sure=Sure.SURE if answered.exchange.closed else
                     Sure.LIKELY)  # fmt: skip
+
+
+def breaks_off(answered: Answered, good: Answered) -> bool:
+    """Whether it is the beginning of a good answer and no more: what says no is that nothing follows."""
+    parts, whole = answered.reply.parts, good.reply.parts
+    return 0 < len(parts) < len(whole) and all(
+        (one.state, one.payload) == (like.state, like.payload) for one, like in zip(parts, whole, strict=False)
+    )
 
 
 def _essence(answered: Answered) -> list[tuple[int, bytes]]:
@@ -204,7 +213,9 @@ class _Status:
         self.two = len(self.good.reply.parts) == 2
         self.first: Part = self.good.reply.parts[0]
         self.token_part: Part = self.good.reply.parts[self.place.part]
-        self.said = {outcome: one for outcome, one in refusals.items() if one.reply.parts}
+        self.said = {
+            outcome: one for outcome, one in refusals.items() if one.reply.parts and not breaks_off(one, self.good)
+        }
 
     def refusal_part(self, one: Answered) -> Part:
         """What says no: the last part, but for what follows an answer that is as long as a good one."""
@@ -222,8 +233,11 @@ class _Status:
         usual = [one for outcome, one in self.refusals.items() if outcome != "malformed"]
         if any(len(one.reply.parts) > len(self.good.reply.parts) for one in self.said.values()):
             notes.remark("a refusal is followed by another answer on the same connection")
-        if usual and not any(one.got for one in usual):
-            notes.learn("reply.refusal", "close", "refused requests are closed without a word", usual[0].sent)
+        if usual and not any(one in self.said.values() for one in usual):
+            if usual[0].got:
+                notes.learn("reply.refused-in", "token", "after the acknowledgement nothing comes", usual[0].got)
+            how = "with no more than the acknowledgement" if usual[0].got else "without a word"
+            notes.learn("reply.refusal", "close", f"refused requests are closed {how}", usual[0].sent)
         self._form()
         self._states()
 

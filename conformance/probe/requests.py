@@ -15,6 +15,10 @@ PASSWORD_KEYS = ("password", "room_password", "pass")
 PAIR_KEYS = ("user_address", "address", "udp_address", "addr")
 IP_KEYS = ("ip", "address", "udp_ip", "ip_address", "host")
 PORT_KEYS = ("port", "udp_port")
+EXTRA = {
+    "type": "", "public_key": "", "publicKey": "", "token": "", "message": "", "action": "", "version": 1,
+}  # fmt: skip
+"""Other keys that some servers look for, and make nothing of."""
 CREATE, JOIN = 1, 2
 
 Payload = Literal["json", "raw", "json-string", "length-prefixed"]
@@ -94,6 +98,8 @@ class Shape:
             said.append(f"operation {self.create}")
         if self.stages == "header-first":
             said.append("header first")
+        if self.extra:
+            said.append(f"with {' and '.join(self.extra)}")
         return ", ".join(said)
 
 
@@ -110,6 +116,7 @@ def candidates() -> Iterator[Shape]:
     for changed in ({"counts": "body"}, {"state": 1}, {"size": "digits"}, {"size": "digits-nul"}):
         for base in (many, raw):
             yield replace(base, **changed)
+    yield replace(many, extra=EXTRA)
     for payload in ("json-string", "length-prefixed"):
         one = Shape(payload=payload)
         yield replace(one, state=1)

@@ -4,9 +4,10 @@ import contextlib
 from dataclasses import dataclass
 
 from conformance.probe.asking import nonce
-from conformance.probe.chatting import SECOND_ADDRESS, Chat, NoChat
+from conformance.probe.chatting import SECOND_ADDRESS, Chat
 from conformance.probe.layouts import BYTE_TYPES, LEAVE_TYPES, Member, Type, read_down
 from conformance.probe.learning import Sure
+from conformance.probe.members import NoChat
 from conformance.probe.reading import is_text, read_json, template
 from tcrp.dialects.answers import NoticeAnswers, To
 
@@ -16,7 +17,7 @@ WORDS = (
 )  # fmt: skip
 
 
-USERS = ("alicia", "bob", *(f"guest{number}" for number in reversed(range(30))))
+USERS = ("alicia", "bob", "carl", *(f"guest{number}" for number in reversed(range(30))))
 
 
 @dataclass
@@ -57,15 +58,8 @@ def learn_layouts(chat: Chat) -> None:
 
 def learn_delivery(chat: Chat) -> None:
     """Own echo, and from where messages are taken."""
-    host, guest = chat.settled()
     notes, line = chat.notes, chat.line
-    message = nonce().encode()
-    chat.say(host, message)
-    line.hear(lambda: bool(chat.heard(guest, message)))
-    line.hush(line.hearing / 2)
-    own = chat.heard(host, message)
-    notes.learn("chat.echo", bool(own), "the sender hears its own message" if own else "the sender hears nothing of it",
-                own[0] if own else None)  # fmt: skip
+    host, guest = learn_echo(chat)
     other = line.socket("other port")
     if not chat.reach(host, guest, sender=other):
         notes.learn("address.source", "address", "a message from another port of the same machine does not arrive")
@@ -80,9 +74,42 @@ def learn_delivery(chat: Chat) -> None:
     chat.leave_behind(host, guest)
 
 
+def learn_echo(chat: Chat) -> tuple[Member, Member]:
+    """Own echo; and the two that talked."""
+    host, guest = chat.settled()
+    message = nonce().encode()
+    chat.say(host, message + ("é".encode() if is_json(chat) else b""))
+    chat.line.hear(lambda: bool(chat.heard(guest, message)))
+    chat.line.hush(chat.line.hearing / 2)
+    own = chat.heard(host, message)
+    if escaped := [data for data in chat.heard(guest, message) if b"\\u00e9" in data]:
+        chat.notes.learn("json.escapes", True, "so are the server's datagrams written", escaped[0])
+    why = "the sender hears its own message" if own else "the sender hears nothing of it"
+    chat.notes.learn("chat.echo", bool(own), why, own[0] if own else None)
+    return host, guest
+
+
+def is_json(chat: Chat) -> bool:
+    """Whether the server's datagrams are JSON of its own."""
+    return chat.down is not None and chat.down.answers["form"] == "json"
+
+
+def learn_empty(chat: Chat) -> None:
+    """What becomes of an empty message where there is no TCP."""
+    host, guest = chat.settled()
+    chat.line.hush(chat.line.hearing / 2)
+    before = len(host.main.inbox)
+    sent = chat.say(guest, b"")
+    chat.line.hush()
+    came = host.main.inbox[before:]
+    why = "an empty message came to the other member" if came else "nobody saw it"
+    chat.notes.learn("chat.empty", "relayed" if came else "registers", why, came[0] if came else sent)
+    chat.leave_behind(host, guest)
+
+
 def learn_bytes(chat: Chat) -> None:
     """Messages that are not UTF-8; they end some servers."""
-    if chat.up.form == "json" or (chat.down is not None and chat.down.answers["form"] == "json"):
+    if chat.up.form == "json" or is_json(chat):
         return
     host, guest = chat.settled()
     arrives = chat.reach(host, guest, tail=b"\xff")
@@ -130,7 +157,10 @@ def _is_chat(chat: Chat, data: bytes) -> bool:
     if form == "json":
         value = read_json(data)
         key = down.answers.get("type-key")
-        return isinstance(value, dict) and (not key or value.get(key) == down.answers.get("chat-type"))
+        if not isinstance(value, dict):
+            return False
+        user = down.answers["user-key"]
+        return value.get(key) == down.answers.get("chat-type") if key else not user or value.get(user) in USERS
     return form == "binary" and data[:1] < b" " and len(data) > 1 and data[1:2].isalnum()
 
 
@@ -140,7 +170,10 @@ def _learn_notice(chat: Chat, event: str, other: Member, about: Member, told: To
         notes.learn(key, NoticeAnswers(), "nobody was told anything")
         return
     to: To = "all" if told.others and told.own else "others" if told.others else "member"
-    data = (told.others or told.own)[0]
+    came = told.others or told.own
+    if event == "host-left" and (left := notes.value("notices.left")) is not None:  # that a member left is told apart
+        came = sorted(came, key=lambda one: template(_text_of(chat, one)[0], room="", users=(about.user,)) == left.text)
+    data = came[0]
     text, type_ = _text_of(chat, data)
     closed = event in ("host-left", "host-idle") or (event == "left" and to == "member")
     if text[:1] < " " and text:
@@ -148,7 +181,7 @@ def _learn_notice(chat: Chat, event: str, other: Member, about: Member, told: To
         text = text[1:]
     said = template(text, room=about.room, users=(about.user,))
     notes.learn(key, NoticeAnswers(to, said, type_), f"{to} told", data)
-    more = (told.others or told.own)[1:]
+    more = came[1:]
     if more:
         notes.remark(f"{event}: more than one datagram tells of it, also {more[0]!r}")
 
@@ -176,7 +209,10 @@ def learn_leaving(chat: Chat) -> None:
     most = 8 if chat.line.wait > 0.5 else len(tries)
     left = _guests_try(chat, tries[:most])
     _learn_word(chat, left)
-    _host_tries(chat, left, tries[:most])
+    if chat.rooms:
+        _host_tries(chat, left, tries[:most])
+    elif not left:
+        chat.notes.learn("chat.leave", False, f"none of {most} words had an effect", sure=Sure.LIKELY)
 
 
 def _guests_try(chat: Chat, tries: list[tuple[bytes, Type]]) -> list[tuple[bytes, Type]]:

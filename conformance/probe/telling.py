@@ -1,5 +1,6 @@
 """What a probe has to say: lines for the screen, and a dialect file with the evidence above every key."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from tcrp.dialects.file import DialectFileError
 
 WIDTH = 112
 _ROW = 16
+MOST_LEFT_OUT = 10
 _NEVER = {
     "idle.seconds": "idle times are longer than a probe",
     "idle.counts": "idle times are longer than a probe",
@@ -49,12 +51,21 @@ def checked(notes: Notebook, answers: Answers) -> tuple[Answers, list[str]]:
         except DialectFileError as error:
             problem = str(error)
             problems.append(problem)
-            key = next((key for key in sorted(notes.learnt, key=len, reverse=True) if key in problem), None)
-            if key is None or len(problems) > 10:
-                raise
-            del notes.learnt[key]
-            notes.remark(f"{key} is left out: {problem}")
+            for key in _in_the_way(notes, problem, len(problems)):
+                del notes.learnt[key]
+                notes.remark(f"{key} is left out: {problem}")
             answers = notes.answers(answers.name, answers.ports.tcp or None, answers.ports.udp)
+
+
+def _in_the_way(notes: Notebook, problem: str, number: int) -> list[str]:
+    """The keys to leave out: the one that is named; else, where what is in the way was not learnt, all of its table;
+    and all there are where that does not help.
+    """
+    named = [key for key in sorted(notes.learnt, key=len, reverse=True) if key in problem]
+    tables = re.findall(r"\b([a-z]+)\.[a-z]", problem.partition(": ")[2])
+    inside = [key for key in notes.learnt if key.partition(".")[0] in tables]
+    every = list(notes.learnt)
+    return every if number > MOST_LEFT_OUT else named[:1] or inside or every
 
 
 def table(notes: Notebook) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _ask(line: Line, dialect: Dialect, want: Want, udp: Socket, what: str) -> Jo
         except OSError as error:
             raise Died(f"no TCP connection: {error.strerror or error}; before that: {line.last}") from None
         line.last = f"{what} as a client of {dialect.name}"
-        deadline = time.monotonic() + max(2.0, 3 * line.wait)
+        deadline = time.monotonic() + max(2.0 if line.answered else 1.0, 3 * line.wait)
         while True:
             if data := conversation.data_to_send():
                 with contextlib.suppress(OSError):

@@ -204,7 +204,8 @@ class Replies:
 
     def _read_token_object(self, payload: bytes, creating: bool) -> Outcome:
         fields = read_object(payload)
-        said = self._read_object(fields, self._token_ok, creating)
+        acknowledged = self._answers.reply.steps == 2 and self._token.key in fields  # some say yes once, not twice
+        said = self._read_object(fields, self._token_ok, creating, told=acknowledged)
         if isinstance(said, No):
             return said
         if self._token.key not in fields:
@@ -218,7 +219,8 @@ class Replies:
             raise _unreadable("the token is neither a text nor a number", 0, field="token")
         return Yes(_checked(token.encode()))
 
-    def _read_object(self, fields: Mapping[str, Any], ok: Scalar, creating: bool) -> Outcome:
+    def _read_object(self, fields: Mapping[str, Any], ok: Scalar, creating: bool, *, told: bool = False) -> Outcome:
+        """`told`: it may do without the status."""
         if self._words.error_key and fields.get(self._words.error_key):
             text = fields[self._words.error_key]
             text = text if isinstance(text, str) else str(text)
@@ -228,6 +230,8 @@ class Replies:
             refused = self._words.key and text and text != self._words.ok
             return No(self._by_words(text, creating), text) if refused else Yes(None)
         if self._status.key not in fields:
+            if told:
+                return Yes(None)
             raise _unreadable(f"the reply has no {self._status.key}", 0)
         value = fields[self._status.key]
         return Yes(None) if _same(value, ok) else No(self._meaning(value, text, creating), text)

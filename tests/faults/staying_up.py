@@ -211,7 +211,7 @@ class DiesOfTheFirstMessage(Crashing):
 class DiesOfTheFirstJoin(Crashing):
     def decide(self, request: Request, peer: tuple) -> Member:
         if request.operation == 2 and request.room in self.rooms:
-            raise KeyError(request.user)
+            raise KeyError(request.payload)
         return super().decide(request, peer)
 
 

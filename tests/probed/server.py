@@ -17,11 +17,13 @@ OPTIONS = {
     "size": "binary",  # digits, digits-nul: how the header's size field is written
     "counts": "payload",  # body: what it counts
     "payload": "json",  # raw, json-string, length-prefixed, json-or-raw
+    "loose": False,  # what follows a name with its length does not matter
     "user_key": "username",
     "needs_password": False,  # the key must be there
     "password_key": "password",
     "passwords": True,
     "null_password": True,  # null is taken
+    "extra_key": None,  # one that must be there, whatever it holds
     "pair_key": None,  # the key of [ip, port]
     "port_key": None,  # or those of ip and port
     "ip_key": "ip",
@@ -39,6 +41,7 @@ OPTIONS = {
     "status_key": "status",
     "values": [0, 1, 2, 3, 4],  # ok, exists, not found, password, malformed
     "token_ok": None,
+    "says_once": False,  # no status beside a token that an acknowledgement went before
     "words_key": None,
     "token_key": None,  # JSON
     "token": "uuid",  # hex, base64, bytes, digits, ip, varying
@@ -69,7 +72,7 @@ OPTIONS = {
     "one_recv": False,
     "hangs": False,  # for 3 s, on what it does not understand
     "stages": False,  # a request in one segment is not read to its end
-    "dies_of": None,  # state, utf8: an unexpected State, a message that is not UTF-8
+    "dies_of": None,  # state, utf8, datagram: an unexpected State, a message that is not UTF-8, one that is not read
     "answers": None,  # nothing, http, random, close, tls: no chat server at all
 }
 
@@ -202,9 +205,9 @@ class Server:
             if form == "raw":
                 return payload.decode(), None, None
             if form == "length-prefixed":
-                if len(payload) != payload[0] + 1:
+                if len(payload) != payload[0] + 1 and not (o["loose"] and len(payload) > payload[0]):
                     raise Refusal(4)
-                return payload[1:].decode(), None, None
+                return payload[1 : 1 + payload[0]].decode(), None, None
             value = json.loads(payload)
             if form == "json-string":
                 if not isinstance(value, str):
@@ -213,6 +216,8 @@ class Server:
             password = value[o["password_key"]] if o["needs_password"] else value.get(o["password_key"])
             if password is None and not o["null_password"] and o["password_key"] in value:
                 raise Refusal(4)
+            if o["extra_key"]:
+                value[o["extra_key"]]
             declared = None
             if o["pair_key"]:
                 declared = tuple(value[o["pair_key"]])
@@ -272,7 +277,7 @@ class Server:
         if not o["token_key"]:
             return token
         fields = {}
-        if o["status"] == "json":
+        if o["status"] == "json" and not o["says_once"]:
             fields[o["status_key"]] = o["values"][0] if o["token_ok"] is None else o["token_ok"]
         if o["words_key"]:
             fields[o["words_key"]] = "fine"
@@ -320,7 +325,9 @@ class Server:
             try:
                 self.datagram(data, source)
             except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-                continue
+                if self.o["dies_of"] == "datagram":
+                    self.udp.close()
+                    return
 
     def datagram(self, data, source):
         o = self.o

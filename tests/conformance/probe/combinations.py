@@ -17,6 +17,23 @@ COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
     "length-prefixed": ({"payload": "length-prefixed", "status": "close", "steps": 1}, {
         "request.payload": "length-prefixed", "reply.refusal": "close", "reply.steps": 1,
     }),
+    "length-prefixed, whatever follows": ({"payload": "length-prefixed", "loose": True}, {
+        "request.payload": "length-prefixed",
+    }),
+    "closes after the acknowledgement": ({"early_ack": True, "status": "close", "room": "absent"}, {
+        "reply.refusal": "close", "reply.refused-in": "token", "status.form": "none",
+    }),
+    "says yes once, wants another key": (
+        {"status": "json", "token_key": "token", "says_once": True, "extra_key": "type", "needs_password": True}, {
+        "status.form": "json", "status.key": "status", "token.key": "token", "request.extra": {"type": ""},
+        "request.no-password": "empty",
+    }),
+    "nothing but an empty message registers": (
+        {"address": "message", "register": "", "source": "address", "down": 'json:{"user": "from", "message": "body"}',
+         "up": "user-size room-size token-size user room token message"}, {
+        "address.learnt": "message", "address.message": "", "chat.empty": "registers", "json.escapes": True,
+        "up.layout": ("user-size", "room-size", "token-size", "user", "room", "token", "message"),
+    }),
     "digits": ({"size": "digits", "payload": "raw"}, {"header.size": "digits", "request.payload": "raw"}),
     "digits-nul": ({"size": "digits-nul"}, {"header.size": "digits-nul", "request.payload": "json"}),
     "counts the body": ({"counts": "body", "payload": "raw"}, {"header.counts": "body"}),
@@ -122,6 +139,8 @@ COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
 QUICK = (
     "json string", "digits-nul", "counts the body, JSON", "ip and port", "handshake", "json status, early", "raw bytes",
     "address of TCP", "JSON both ways", "three sizes", "status in the State", "dies of nothing",
+    "length-prefixed, whatever follows", "closes after the acknowledgement", "says yes once, wants another key",
+    "nothing but an empty message registers",
 )  # fmt: skip
 """Those that every run of the tests probes; the environment variable TCRP_PROBE_ALL asks for all."""
 

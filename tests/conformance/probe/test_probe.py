@@ -162,6 +162,45 @@ def test_a_server_without_tcp_speaks_stage_1_or_what_it_says_is_told() -> None:
     assert "bob heard what?" in "\n".join(found.lines)
 
 
+def test_a_server_without_tcp_that_speaks_otherwise_gets_a_dialect_file() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as relay:
+        relay.bind(("127.0.0.1", 0))
+        threading.Thread(target=_relays, args=(relay,), daemon=True).start()
+        found = probe(AddressTarget(Endpoint("127.0.0.1", None, relay.getsockname()[1])))
+        relay.sendto(b"", relay.getsockname())
+    assert isinstance(found.dialect, Framed), found.lines
+    assert "verified: two-way chat" in found.lines[0]
+    assert found.toml is not None
+    answers = loads(found.toml)
+    assert answers.ports.tcp is False
+    assert answers.up.layout == ("user-size", "user", "message")
+    assert answers.down.template == "{user}: {message}"
+    assert not answers.chat.echo
+
+
+def _relays(relay: socket.socket) -> None:
+    """Tells what one says to the others as a line of text, until an empty datagram comes."""
+    known = set()
+    while (received := relay.recvfrom(65536))[0]:
+        data, source = received
+        size = data[0] + 1
+        known.add(source)
+        for one in known - {source}:
+            relay.sendto(data[1:size] + b": " + data[size:], one)
+
+
+def test_a_datagram_that_ends_chat_is_named_and_a_server_of_its_own_started_anew() -> None:
+    options = {"dies_of": "datagram", "up": "text:{token}:{user}:{message}", "down": "text:{user}:{message}"}
+    with running(options) as endpoint:
+        found = probe(AddressTarget(endpoint))
+    assert "any more after a datagram, room-size token-size" in found.part
+    assert any("ended by" in line and "a datagram, room-size token-size" in line for line in found.lines)
+    found = probed(options)
+    assert isinstance(found.dialect, Framed), found.lines
+    assert not found.part, found.lines
+    assert found.dialect.answers.up.template == "{token}:{user}:{message}"
+
+
 def _answers(echo: socket.socket) -> None:
     """Answers every datagram alike, until an empty one comes."""
     while data := echo.recvfrom(65536):
