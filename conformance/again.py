@@ -4,38 +4,42 @@ import argparse
 from pathlib import Path
 
 from conformance.clauses import clause
-from conformance.endpoint import Unreachable
+from conformance.endpoint import Unreachable, target_of
 from conformance.findings import TargetLost
 from conformance.ladder import ladder
-from conformance.replay import hold, read, target_of
-from conformance.run import Refused
+from conformance.replay import hold, read
 from conformance.trial import Attempt
-from conformance.verdicts import Exit
+from conformance.verdicts import CommandError, Exit
+from tcrp import dialects
 
 
 def replay(arguments: argparse.Namespace) -> Exit:
     """Hold the conversation of the file again and say FIXED or FAILED."""
     if arguments.runs < 1:
-        raise Refused(f"--runs is {arguments.runs}: a whole number, at least 1")
+        raise CommandError(f"--runs is {arguments.runs}: a whole number, at least 1")
     try:
         repeated = read(Path(arguments.file))
-        target = target_of(repeated, arguments.target, arguments.exec, arguments.ready_timeout)
+        address, command = arguments.target, arguments.exec
+        if address is None and command is None:
+            address, command = repeated.target, repeated.command
+        ports = dialects.of_text(repeated.dialect).ports
+        target = target_of(address, command, ports, arguments.ready_timeout)
         one = clause(repeated.clause)
     except (ValueError, KeyError) as error:
-        raise Refused(str(error.args[0])) from None
+        raise CommandError(str(error.args[0])) from None
     except Unreachable as error:
-        raise Refused(f"unreachable: {error}", Exit.UNREACHABLE) from None
+        raise CommandError(f"unreachable: {error}", Exit.UNREACHABLE) from None
     print(f"{one.id}: {one.title}\n")
     last: list[Attempt] = []
     try:
         target.start()
         attempts = hold(repeated, target, arguments.runs, last.append)
     except (Unreachable, TargetLost) as error:
-        raise Refused(f"unreachable: {error}", Exit.UNREACHABLE) from None
+        raise CommandError(f"unreachable: {error}", Exit.UNREACHABLE) from None
     except (LookupError, ValueError) as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
     except Exception as error:
-        raise Refused(
+        raise CommandError(
             f"the conversation could not be held: {type(error).__name__}: {error}", Exit.SUITE_FAULT
         ) from None
     finally:
@@ -47,7 +51,7 @@ def _tell(expected: str, actual: str, attempts: list[Attempt]) -> Exit:
     failed = [one for one in attempts if one.failed]
     judged = [one for one in attempts if one.judged]
     if not judged:
-        raise Refused("the conversation could not be held: the clause is not supported here", Exit.NOTHING)
+        raise CommandError("the conversation could not be held: the clause is not supported here", Exit.NOTHING)
     shown = (failed or judged)[0]
     for line in ladder(shown.steps):
         print(line)

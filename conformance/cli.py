@@ -16,7 +16,7 @@ from typing import NoReturn
 from conformance import clauses, index
 from conformance.clauses import Clause, Level, UnknownClause
 from conformance.home import stranger
-from conformance.verdicts import Exit
+from conformance.verdicts import CommandError, Exit
 
 REPORTS = ("json", "junit", "html", "md")
 
@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = arguments.command(arguments)
     except UnknownClause as unknown:
         fail(str(unknown))
+    except CommandError as refused:
+        fail(str(refused), refused.code)
     except KeyboardInterrupt:
         fail("interrupted", Exit.INTERRUPTED)
     except BrokenPipeError:
@@ -229,32 +231,22 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.target is None and arguments.exec is None:
         fail("no server to test: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
     with _needing("the suite"):
-        from conformance.run import Refused, run
-    try:
-        return int(run(arguments))
-    except Refused as refused:
-        fail(str(refused), refused.code)
+        from conformance.run import run
+    return int(run(arguments))
 
 
 def _probe(arguments: argparse.Namespace) -> int:
     if arguments.target is None and arguments.exec is None:
         fail("no server to probe: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
     with _needing("probing"):
-        from conformance.probe import probe
-    try:
-        return int(probe.run(arguments))
-    except probe.Refused as refused:
-        fail(str(refused), refused.code)
+        from conformance.probe.run import run
+    return int(run(arguments))
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     with _needing("replaying"):
         from conformance.again import replay
-        from conformance.run import Refused
-    try:
-        return int(replay(arguments))
-    except Refused as refused:
-        fail(str(refused), refused.code)
+    return int(replay(arguments))
 
 
 def _load(arguments: argparse.Namespace) -> int:
@@ -263,11 +255,8 @@ def _load(arguments: argparse.Namespace) -> int:
     if not sys.platform.startswith("linux"):
         fail(f"load needs Linux, and this is {sys.platform}: run it there, with -t for a server that is here")
     with _needing("loading"):
-        from conformance.load import plan, run
-    try:
-        return int(run.run(arguments))
-    except plan.Trouble as trouble:
-        fail(str(trouble), trouble.code)
+        from conformance.load.run import run
+    return int(run(arguments))
 
 
 def _diff(arguments: argparse.Namespace) -> int:

@@ -30,6 +30,8 @@ LEAVING_SECONDS = 1.0
 """How long what has just been ended may still hold its port."""
 CHOSEN_PORTS = range(10_000, 32_768)
 """Free ports are chosen here, below those that Linux and macOS give to whoever asks for any."""
+MOST_SECONDS = 1e6
+"""What may be asked for."""
 KERNEL_TABLE = Path("/proc/net/tcp")
 """Of open ports, on Linux."""
 STARTS = 3
@@ -261,6 +263,20 @@ class ProcessTarget:
 
 
 Target = AddressTarget | ProcessTarget
+
+
+def target_of(address: str | None, command: str | None, defaults: Ports, ready_timeout: float) -> Target:
+    """What `-t`, `--exec` and `--ready-timeout` say. `defaults`: the dialect's usual ports. ValueError for what cannot
+    be followed, Unreachable for a host without an address.
+    """
+    if not 0 < ready_timeout < MOST_SECONDS:
+        raise ValueError(f"--ready-timeout is {ready_timeout:g}: seconds, more than 0")
+    given = None if address is None else parse_endpoint(address, defaults)
+    if command is not None:
+        return ProcessTarget(command, given, defaults, ready_timeout)
+    if given is None:
+        raise ValueError("no server is named: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
+    return AddressTarget(given)
 
 
 def resolve(endpoint: Endpoint) -> Endpoint:

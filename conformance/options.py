@@ -5,11 +5,10 @@ from typing import Any
 from conformance import examples
 from conformance.bench import Bench
 from conformance.clauses import UnknownClause, choose
-from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
+from conformance.endpoint import MOST_SECONDS, target_of
 from conformance.pacing import Waits
 from conformance.session import Session
 from tcrp import dialects
-from tcrp.endpoint import parse_endpoint
 
 AUTO = "auto"
 """In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
@@ -20,28 +19,24 @@ class UsageProblem(ValueError):
 
 
 def session_of(options: Any) -> Session:
-    """The run that the plugin's options ask for. UsageProblem for one that cannot be followed."""
-    try:
-        named = options.tcrp_dialect or dialects.DEFAULT
-        dialect = dialects.get(dialects.DEFAULT if named == AUTO else named)
-        given = parse_endpoint(options.tcrp_target, dialect.ports) if options.tcrp_target else None
-        target: Target
-        if options.tcrp_exec:
-            target = ProcessTarget(options.tcrp_exec, given, dialect.ports, options.tcrp_ready_timeout)
-        else:
-            assert given is not None
-            target = AddressTarget(given)
-        chosen = choose(options.tcrp_clause, options.tcrp_skip, rooms=dialect.can.rooms)
-    except (UnknownClause, ValueError, Unreachable) as error:
-        raise UsageProblem(str(error)) from None
+    """The run that the plugin's options ask for. UsageProblem for one that cannot be followed, Unreachable for a host
+    without an address.
+    """
     for name, least in (("examples", 1), ("runs", 1), ("seed", 0)):
         value = getattr(options, f"tcrp_{name}")
         if value is not None and value < least:
             raise UsageProblem(f"--tcrp-{name} is {value}: a whole number, at least {least}")
     for name in ("idle_timeout", "timeout", "max_time", "ready_timeout"):
         value = getattr(options, f"tcrp_{name}")
-        if value is not None and not 0 < value < 1e6:
+        if value is not None and not 0 < value < MOST_SECONDS:
             raise UsageProblem(f"--tcrp-{name.replace('_', '-')} is {value:g}: seconds, more than 0")
+    try:
+        named = options.tcrp_dialect or dialects.DEFAULT
+        dialect = dialects.get(dialects.DEFAULT if named == AUTO else named)
+        chosen = choose(options.tcrp_clause, options.tcrp_skip, rooms=dialect.can.rooms)
+        target = target_of(options.tcrp_target, options.tcrp_exec, dialect.ports, options.tcrp_ready_timeout)
+    except (UnknownClause, ValueError) as error:
+        raise UsageProblem(str(error)) from None
     examples.drawing.examples = options.tcrp_examples or examples.DEFAULT_EXAMPLES
     examples.drawing.seconds = examples.SECONDS * max(1.0, examples.drawing.examples / examples.DEFAULT_EXAMPLES)
     examples.drawing.seed = options.tcrp_seed or 0

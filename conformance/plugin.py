@@ -59,13 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if (problem := stranger()) is not None:
         raise pytest.UsageError(problem)
     try:
+        from conformance.endpoint import Unreachable
         from conformance.options import UsageProblem, session_of
         from conformance.summary import Summary
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"the suite needs {error.name}: pip install 'tcrp[conformance]'") from None
     try:
         session = session_of(config.option)
-    except UsageProblem as unusable:
+    except (UsageProblem, Unreachable) as unusable:
         raise pytest.UsageError(str(unusable)) from None
     use(config, session)
     config.pluginmanager.register(Summary(session, config.getoption("--tcrp-report-dir")), "tcrp-summary")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 from conformance.bench import Bench
-from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
+from conformance.endpoint import Target, Unreachable
 from conformance.examples import drawing
 from conformance.findings import Evidence, TargetLost
 from conformance.names import NameState, names
@@ -15,7 +15,6 @@ from conformance.pacing import Waits
 from conformance.recording import Step, Steps
 from conformance.trial import Attempt, Play, Trial, attempt, of_text, play_at
 from tcrp import dialects
-from tcrp.endpoint import parse_endpoint
 
 SCHEMA = 1
 _REAL = (float, float | None)
@@ -85,19 +84,6 @@ def read(path: Path) -> Replay:
             if kind != Steps and kind is not NameState and not isinstance(value, int | kind if kind in _REAL else kind):
                 raise ValueError(f"{path} is no replay file: {name} is {value!r:.60}, a {type(value).__name__}")
     return read
-
-
-def target_of(replay: Replay, target: str | None, command: str | None, ready_timeout: float) -> Target:
-    """The endpoint to replay against: what is given, or else what the file names. ValueError, Unreachable."""
-    if target is None and command is None:
-        target, command = replay.target, replay.command
-    ports = dialects.of_text(replay.dialect).ports
-    given = parse_endpoint(target, ports) if target else None
-    if command:
-        return ProcessTarget(command, given, ports, ready_timeout)
-    if given is None:
-        raise ValueError("no server to replay against: give -t HOST[:TCP[:UDP]] or --exec 'CMD'")
-    return AddressTarget(given)
 
 
 def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], None]) -> list[Attempt]:

@@ -15,24 +15,17 @@ from conformance import clauses, deviations, index, reports
 from conformance.causes import causes
 from conformance.clauses import Level
 from conformance.deviations import Deviation
+from conformance.endpoint import Unreachable
 from conformance.home import cache_folder
 from conformance.options import AUTO, UsageProblem, session_of
 from conformance.presentation import Findings
 from conformance.screen import print_end, print_findings
 from conformance.session import Session
 from conformance.terminal import Progress
-from conformance.verdicts import Exit, Verdict, exit_code
+from conformance.verdicts import CommandError, Exit, Verdict, exit_code
 from tcrp import __version__
 
 FAILING = (Verdict.FAIL, Verdict.WEAK, Verdict.CRASH, Verdict.FLAKY)
-
-
-class Refused(Exception):
-    """The run cannot begin: one line, and the exit code."""
-
-    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -41,7 +34,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     listed = _deviations(arguments.deviations)
     session = _session(arguments, seed)
     if not session.chosen:
-        raise Refused(_why_nothing(arguments.clauses), Exit.NOTHING)
+        raise CommandError(_why_nothing(arguments.clauses), Exit.NOTHING)
     folder = Path(arguments.report_dir)
     _make(folder)  # before a minute of work
     progress = Progress(session, arguments.verbose - arguments.quiet)
@@ -53,7 +46,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         session.told = lambda line: progress.screen.print(line, soft_wrap=True)
     ended = _tests(arguments.k, progress)
     if ended == pytest.ExitCode.USAGE_ERROR and arguments.k is not None:
-        raise Refused(f"-k is {arguments.k!r}: parts of names, joined by and, or, not and parentheses")
+        raise CommandError(f"-k is {arguments.k!r}: parts of names, joined by and, or, not and parentheses")
     if arguments.k is not None:
         progress.chosen = []
     try:
@@ -61,7 +54,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     except BrokenPipeError:
         raise  # whoever reads the page has read enough
     except OSError as error:
-        raise Refused(_not_written(folder, error) if error.strerror else str(error), Exit.SUITE_FAULT) from None
+        raise CommandError(_not_written(folder, error) if error.strerror else str(error), Exit.SUITE_FAULT) from None
 
 
 def _session(arguments: argparse.Namespace, seed: int) -> Session:
@@ -74,14 +67,16 @@ def _session(arguments: argparse.Namespace, seed: int) -> Session:
     try:
         return session_of(options)
     except UsageProblem as problem:
-        raise Refused(str(problem).replace("--tcrp-", "--")) from None
+        raise CommandError(str(problem).replace("--tcrp-", "--")) from None
+    except Unreachable as unreachable:
+        raise CommandError(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
 
 
 def _deviations(path: str | None) -> list[Deviation]:
     try:
         return deviations.read(Path(path)) if path else []
     except (ValueError, OSError) as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _make(folder: Path) -> None:
@@ -90,7 +85,7 @@ def _make(folder: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise Refused(_not_written(folder, error)) from None
+        raise CommandError(_not_written(folder, error)) from None
 
 
 def _not_written(folder: Path, error: OSError) -> str:

@@ -35,6 +35,17 @@ class Exit(IntEnum):
     CONFORMS = 0
 
 
+class CommandError(Exception):
+    """A command cannot begin, or not go on: one line, and the exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type["CommandError"], tuple[str, Exit]]:
+        return type(self), (str(self), self.code)
+
+
 @dataclass
 class Judgement:
     """One clause's verdict, with the outcome that decides it."""

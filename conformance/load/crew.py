@@ -14,7 +14,7 @@ from conformance.load import marking
 from conformance.load.figures import Figures, total
 from conformance.load.generator import Settled
 from conformance.load.members import AT_ONCE, Limited
-from conformance.load.plan import Plan, Trouble, allow_files, shares
+from conformance.load.plan import Plan, allow_files, shares
 from conformance.load.worker import (
     DELIVERED,
     ENTERED,
@@ -30,7 +30,7 @@ from conformance.load.worker import (
     Task,
     work,
 )
-from conformance.verdicts import Exit
+from conformance.verdicts import CommandError, Exit
 from tcrp import Dialect, dialects
 
 LEAD_SECONDS = 0.1
@@ -56,7 +56,7 @@ class Crew:
         self._processes: list[multiprocessing.process.BaseProcess] = []
 
     def enter(self, idle: float | None) -> None:
-        """Start the processes and let everybody in. Trouble if the server does not take them all."""
+        """Start the processes and let everybody in. CommandError if the server does not take them all."""
         allow_files(self.plan, self.count)
         run = os.urandom(2).hex()[:3]
         context = multiprocessing.get_context("spawn")
@@ -77,19 +77,19 @@ class Crew:
         except Limited as limited:
             raise self._limit(limited) from None
 
-    def _limit(self, limited: Limited) -> Trouble:
+    def _limit(self, limited: Limited) -> CommandError:
         if limited.place == 0:
             what = f"the server took {self.number(ROOMS):,} rooms of {self.plan.rooms:,}: lower --rooms"
         else:
             what = f"the server took {limited.place} members of {self.plan.members} in a room: lower --members"
-        return Trouble(f"{what}, or raise the server's limit", Exit.NOTHING)
+        return CommandError(f"{what}, or raise the server's limit", Exit.NOTHING)
 
     def settle(self) -> Settled:
-        """Let everybody hear something. Trouble if nobody does."""
+        """Let everybody hear something. CommandError if nobody does."""
         found = self._ask(Settle(marking.new_mark()), Settled)
         deaf = sum(one.deaf for one in found)
         if deaf == self.plan.everybody and not self.stopped:
-            raise Trouble("the members are in, and none of them hears a message of another", Exit.UNREACHABLE)
+            raise CommandError("the members are in, and none of them hears a message of another", Exit.UNREACHABLE)
         return Settled(deaf, all(one.understood or one.deaf for one in found))
 
     def measure(self, plan: Plan) -> Figures:
@@ -132,17 +132,17 @@ class Crew:
         return self._answers(kind)
 
     def _answers(self, kind: type[Wanted]) -> list[Wanted]:
-        """One answer of each process. The first Trouble of any is raised once all have ended what they did."""
+        """One answer of each process. The first CommandError of any is raised once all have ended what they did."""
         answers: dict[Connection, Answer] = {}
-        trouble: Trouble | None = None
+        trouble: CommandError | None = None
         while len(answers) < len(self._pipes):
             for pipe in wait([pipe for pipe in self._pipes if pipe not in answers], POLL_SECONDS):
                 assert isinstance(pipe, Connection)
                 try:
                     answers[pipe] = pipe.recv()
                 except (EOFError, ConnectionError):
-                    answers[pipe] = Trouble("a process of the generator has ended", Exit.SUITE_FAULT)
-                if isinstance(answer := answers[pipe], Trouble) and trouble is None:
+                    answers[pipe] = CommandError("a process of the generator has ended", Exit.SUITE_FAULT)
+                if isinstance(answer := answers[pipe], CommandError) and trouble is None:
                     trouble = answer
                     self.stop()
             self._watch(self)

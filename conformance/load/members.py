@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from conformance.load.plan import Plan, Share, Trouble
-from conformance.verdicts import Exit
+from conformance.load.plan import Plan, Share
+from conformance.verdicts import CommandError, Exit
 from tcrp import Create, Dialect, Join, LocalProtocolError, Membership, Status, UpKind
 from tcrp.conversation import Conversation
 from tcrp.endpoint import Endpoint
@@ -94,7 +94,7 @@ class Entrance:
         self.keep_every = None if seconds is None else min(KEEP_SECONDS, seconds / 3)
 
     async def enter(self, share: Share) -> None:
-        """Make the rooms and fill them. Trouble if the server does not take them all."""
+        """Make the rooms and fill them. CommandError if the server does not take them all."""
         entering = asyncio.current_task()
         assert entering is not None
         keeping = asyncio.create_task(self._keep(entering))
@@ -229,10 +229,10 @@ class Entrance:
             return LIMIT_ATTEMPTS
         return ABSENT_ATTEMPTS if failed.absent and not self.members else len(PAUSES) + 1
 
-    def _trouble(self, failed: _Failed, place: int) -> Trouble:
+    def _trouble(self, failed: _Failed, place: int) -> CommandError:
         if failed.limit:
             return Limited(place)
-        return Trouble(f"a member could not enter: {failed}", Exit.UNREACHABLE)
+        return CommandError(f"a member could not enter: {failed}", Exit.UNREACHABLE)
 
     # Staying in
 
@@ -279,7 +279,7 @@ class Entrance:
         self.members.clear()
 
 
-class Limited(Trouble):
+class Limited(CommandError):
     """The server says that it takes no more. `place`: whose in a room there was none; 0 is the host's."""
 
     def __init__(self, place: int) -> None:
@@ -365,5 +365,5 @@ def _read(event: Event, joined: Joined | None) -> Joined | None:
 
 
 def enter(entrance: Entrance, share: Share) -> None:
-    """Make the rooms of one process and fill them. Trouble if the server does not take them all."""
+    """Make the rooms of one process and fill them. CommandError if the server does not take them all."""
     asyncio.run(entrance.enter(share))

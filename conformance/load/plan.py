@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from conformance.verdicts import Exit
+from conformance.verdicts import CommandError
 from tcrp import Dialect
 
 ROOMS, MEMBERS, RATE, SECONDS = 500, 10, 2.0, 10.0
@@ -25,17 +25,6 @@ BUCKETS, LEAST_BUCKET = 120, 0.1
 SEND_COST, HEAR_COST = 12e-6, 5e-6
 """Seconds of a core for one datagram, roughly: only for how many processes there shall be."""
 FULL_CORE = 0.4
-
-
-class Trouble(Exception):
-    """What was asked for cannot be done or measured: one line, and the exit code."""
-
-    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
-
-    def __reduce__(self) -> tuple[type["Trouble"], tuple[str, Exit]]:
-        return type(self), (str(self), self.code)
 
 
 @dataclass(frozen=True)
@@ -99,13 +88,15 @@ class Plan:
         return (place * self.rooms + room) / self.everybody * self.interval
 
     def check(self) -> None:
-        """Raise Trouble for what cannot be taken down."""
+        """Raise CommandError for what cannot be taken down."""
         if self.everybody > MAX_MEMBERS:
-            raise Trouble(f"{self.everybody:,} members: at most {MAX_MEMBERS:,}; lower --rooms or --members")
+            raise CommandError(f"{self.everybody:,} members: at most {MAX_MEMBERS:,}; lower --rooms or --members")
         if self.messages > MAX_MESSAGES:
-            raise Trouble(f"{self.messages:,} messages of each member: at most {MAX_MESSAGES:,}; lower --seconds")
+            raise CommandError(f"{self.messages:,} messages of each member: at most {MAX_MESSAGES:,}; lower --seconds")
         if (flags := self.everybody * self.members * self.messages) > MOST_FLAGS:
-            raise Trouble(f"{flags:,} deliveries to take down: at most {MOST_FLAGS:,}; lower --seconds or --members")
+            raise CommandError(
+                f"{flags:,} deliveries to take down: at most {MOST_FLAGS:,}; lower --seconds or --members"
+            )
 
 
 class Share(NamedTuple):
@@ -136,12 +127,12 @@ def shares(rooms: int, count: int) -> Iterator[Share]:
 def allow_files(plan: Plan, count: int) -> None:
     """Raise this process's limit of open files, which its children inherit, as far as one of `count` needs it.
 
-    Raises Trouble where the system does not grant so many.
+    Raises CommandError where the system does not grant so many.
     """
     wanted = math.ceil(plan.rooms / count) * plan.members + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY not in (soft, hard) and wanted > hard:
-        raise Trouble(
+        raise CommandError(
             f"{plan.everybody:,} members in {count} process{'es' * (count != 1)} need {wanted:,} open files each, and "
             f"the limit is {hard:,} (ulimit -Hn): raise it, or lower --rooms or --members"
             + (", or raise --processes" if plan.rooms > count else "")
@@ -155,5 +146,5 @@ def dialect_rooms(dialect: Dialect, rooms: int | None) -> int:
     if dialect.can.rooms:
         return ROOMS if rooms is None else rooms
     if rooms not in (None, 1):
-        raise Trouble(f"--rooms {rooms}: dialect {dialect.name} has one room; give --rooms 1 and --members N")
+        raise CommandError(f"--rooms {rooms}: dialect {dialect.name} has one room; give --rooms 1 and --members N")
     return 1

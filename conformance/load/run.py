@@ -9,24 +9,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
+from conformance.endpoint import MOST_SECONDS, AddressTarget, Target, Unreachable, target_of
 from conformance.load import chart, outcome, page
 from conformance.load.crew import DELIVERED, ENTERED, SENT, Crew
 from conformance.load.figures import Figures
 from conformance.load.generator import Settled
-from conformance.load.plan import Plan, Trouble, dialect_rooms, processes
+from conformance.load.plan import Plan, dialect_rooms, processes
 from conformance.load.search import KEEPS_UP, Search, Step, search
 from conformance.screen import WIDTH
-from conformance.verdicts import Exit
+from conformance.verdicts import CommandError, Exit
 from tcrp import Dialect
 from tcrp.dialects import get
-from tcrp.endpoint import parse_endpoint
 
 STEP_SECONDS = 3.0
 """Of a step of a search, at the most."""
@@ -39,13 +37,14 @@ NOTHING_MEASURED = "interrupted before anything was measured"
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    """What the arguments of the command line ask for. Raises Trouble."""
+    """What the arguments of the command line ask for. Raises CommandError."""
     try:
         dialect = get(arguments.dialect)
-        given = parse_endpoint(arguments.target, dialect.ports) if arguments.target else None
-        target = _target(arguments, dialect, given)
-    except (ValueError, Unreachable) as error:
-        raise Trouble(str(error)) from None
+        target = target_of(arguments.target, arguments.exec, dialect.ports, arguments.ready_timeout)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    except Unreachable as error:
+        raise CommandError(f"unreachable: {error}", Exit.UNREACHABLE) from None
     plan = _plan(arguments, dialect)
     count = arguments.processes or processes(plan, search=arguments.search)
     paths = _paths(arguments)
@@ -56,31 +55,25 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         target.start()
         if dialect.can.tcp and target.endpoint.tcp is None:
-            raise Trouble(f"dialect {dialect.name} needs TCP, and the endpoint has none: -t HOST:TCP:UDP")
+            raise CommandError(f"dialect {dialect.name} needs TCP, and the endpoint has none: -t HOST:TCP:UDP")
         return Load(target, dialect, plan, min(count, plan.rooms), screen, arguments.idle_timeout, paths).run(
             search=arguments.search
         )
     except Unreachable as error:
-        raise Trouble(f"unreachable: {error}", Exit.UNREACHABLE) from None
+        raise CommandError(f"unreachable: {error}", Exit.UNREACHABLE) from None
     finally:
         target.stop()
-
-
-def _target(arguments: argparse.Namespace, dialect: Dialect, given: Any) -> Target:
-    if arguments.exec:
-        return ProcessTarget(arguments.exec, given, dialect.ports, arguments.ready_timeout)
-    return AddressTarget(given)
 
 
 def _plan(arguments: argparse.Namespace, dialect: Dialect) -> Plan:
     for name, least in (("rooms", 1), ("members", 2), ("processes", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:
-            raise Trouble(f"--{name} is {value}: a whole number, at least {least}")
-    for name in ("rate", "seconds", "idle_timeout", "ready_timeout"):
+            raise CommandError(f"--{name} is {value}: a whole number, at least {least}")
+    for name in ("rate", "seconds", "idle_timeout"):
         value = getattr(arguments, name)
-        if value is not None and not 0 < value < 1e6:
-            raise Trouble(f"--{name.replace('_', '-')} is {value:g}: more than 0, less than a million")
+        if value is not None and not 0 < value < MOST_SECONDS:
+            raise CommandError(f"--{name.replace('_', '-')} is {value:g}: more than 0, less than a million")
     rooms = dialect_rooms(dialect, arguments.rooms)
     plan = Plan(rooms, arguments.members, arguments.rate, arguments.seconds, dialect.policy.echo)
     plan.check()
@@ -91,7 +84,7 @@ def _paths(arguments: argparse.Namespace) -> dict[str, str]:
     """Where the report and the chart go: to the folder unless named; STDOUT is allowed once."""
     folder = Path(arguments.report_dir)
     if arguments.json == arguments.svg == STDOUT:
-        raise Trouble("--json - and --svg -: only one of them can be stdout")
+        raise CommandError("--json - and --svg -: only one of them can be stdout")
     paths = {"json": arguments.json or str(folder / "load.json"), "svg": arguments.svg or str(folder / "load.svg")}
     for kind, path in paths.items():
         if path == STDOUT:
@@ -101,7 +94,7 @@ def _paths(arguments: argparse.Namespace) -> dict[str, str]:
             with Path(path).open("a"):  # before a minute of work
                 pass
         except OSError as error:
-            raise Trouble(f"--{kind} {path!r}: {error.strerror}") from None
+            raise CommandError(f"--{kind} {path!r}: {error.strerror}") from None
     return paths
 
 
@@ -141,13 +134,13 @@ class Load:
             try:
                 self.crew.enter(self.idle)
                 settled = self.crew.settle()
-            except Trouble:
+            except CommandError:
                 if self.died is None and not self.interrupted:
                     raise
         if self.died is not None:
-            raise Trouble(f"the server died while members came in: {self.died}", Exit.DIED)
+            raise CommandError(f"the server died while members came in: {self.died}", Exit.DIED)
         if self.interrupted or settled is None:
-            raise Trouble(NOTHING_MEASURED, Exit.INTERRUPTED)
+            raise CommandError(NOTHING_MEASURED, Exit.INTERRUPTED)
         return settled
 
     def _measure(self, plan: Plan) -> Figures:
@@ -173,7 +166,7 @@ class Load:
 
         found = search(try_at, self.plan.rate)
         if self.interrupted and not found.steps:
-            raise Trouble(NOTHING_MEASURED, Exit.INTERRUPTED)
+            raise CommandError(NOTHING_MEASURED, Exit.INTERRUPTED)
         rate = found.held
         while rate is not None and (step := try_at(rate, self.plan.seconds)) is not None:
             found.steps.append(step)

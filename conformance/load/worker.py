@@ -9,7 +9,8 @@ from typing import NamedTuple
 from conformance.load.figures import Figures
 from conformance.load.generator import Generator, Run, Settled
 from conformance.load.members import Entrance, enter
-from conformance.load.plan import Plan, Share, Trouble, allow_files
+from conformance.load.plan import Plan, Share, allow_files
+from conformance.verdicts import CommandError
 from tcrp import dialects
 from tcrp.endpoint import Endpoint
 
@@ -55,7 +56,7 @@ class Go(NamedTuple):
 
 
 Command = Settle | Prepare | Go
-Answer = bool | Settled | Figures | Trouble
+Answer = bool | Settled | Figures | CommandError
 
 
 class Counters:
@@ -78,7 +79,7 @@ class Counters:
 
 
 def work(task: Task, commands: Connection, shared: MutableSequence[int]) -> None:
-    """The process. Its first answer, True, comes once its members are in; a Trouble is its last."""
+    """The process. Its first answer, True, comes once its members are in; a CommandError is its last."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever gives the commands decides
     counters = Counters(shared, task.number)
     entrance = Entrance(
@@ -90,7 +91,7 @@ def work(task: Task, commands: Connection, shared: MutableSequence[int]) -> None
         enter(entrance, task.share)
         commands.send(True)
         _obey(Generator(entrance, counters.stopped), commands, counters, task.number)
-    except Trouble as trouble:
+    except CommandError as trouble:
         commands.send(trouble)
     except (EOFError, BrokenPipeError):
         pass  # nobody is there any more

@@ -1,14 +1,10 @@
 """`tcrp-conformance probe`: find out how a running server talks, and name the dialect."""
 
-import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from conformance.endpoint import AddressTarget, ProcessTarget, Target, Unreachable
+from conformance.endpoint import Target, Unreachable
 from conformance.probe import families, replying, rules, telling
 from conformance.probe.asking import Answered, Control, fresh
 from conformance.probe.chatting import Chat
@@ -18,10 +14,8 @@ from conformance.probe.members import NoChat
 from conformance.probe.verifying import Verified, verify
 from conformance.verdicts import Exit
 from tcrp import Dialect
-from tcrp.dialects import DEFAULT, get
 from tcrp.dialects.answers import Answers
 from tcrp.dialects.framed import Framed
-from tcrp.endpoint import parse_endpoint
 
 SECONDS = 22.0
 """After these no more questions are asked: what was learnt is still to be verified, and all of it takes under 30 s."""
@@ -351,68 +345,3 @@ class _Probe:
 
 
 # --------------------------------------------------------------------------------------------------------- the command
-
-
-class Refused(Exception):
-    """The probe cannot begin: one line, and the exit code."""
-
-    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def run(arguments: argparse.Namespace) -> Exit:
-    """What the arguments of the command line ask for."""
-    target = _target(arguments)
-    try:
-        target.start()
-        output = Path(arguments.output) if arguments.output else None
-        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in output.stem) if output else "probed"
-        with _progress() as tell:
-            probed = probe(target, name=name or "probed", tell=tell)
-    except Unreachable as unreachable:
-        raise Refused(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
-    finally:
-        target.stop()
-    print("\n".join(probed.lines))
-    if probed.toml is not None:
-        if output is not None:
-            try:
-                output.write_text(probed.toml, encoding="utf-8")
-            except OSError as error:
-                raise Refused(f"-o {str(output)!r}: {error.strerror}") from None
-            print(f"\nwritten to {output}")
-        else:
-            print(f"\n{probed.toml}", end="")
-    print(f"\n{probed.seconds:.1f} s")
-    return probed.code
-
-
-def _target(arguments: argparse.Namespace) -> Target:
-    ports = get(DEFAULT).ports
-    try:
-        endpoint = parse_endpoint(arguments.target, ports) if arguments.target else None
-        if arguments.exec is not None:
-            return ProcessTarget(arguments.exec, endpoint, ports, arguments.ready_timeout)
-        assert endpoint is not None
-        return AddressTarget(endpoint)
-    except ValueError as error:
-        raise Refused(f"-t {error}") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """At a terminal one live line, elsewhere nothing: what was asked stands in the evidence."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal or console.is_dumb_terminal:
-        print("asking ...", file=sys.stderr)
-        yield lambda text: None
-        return
-    with console.status("") as status:
-        yield lambda text: status.update(Text(text[: max(20, console.width - 6)], "dim"))
-
-
-__all__ = ["Answers", "Probed", "Sure", "probe", "run"]

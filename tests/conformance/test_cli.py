@@ -119,6 +119,13 @@ def test_an_unreachable_server(command, nowhere):
     jsonschema.validate(command.report(), SCHEMA)
 
 
+@pytest.mark.parametrize("words", [("run",), ("probe",), ("load",)])
+def test_a_host_without_an_address(command, words):
+    done = command(*words, "-t", "no.such.host.invalid")
+    assert done.returncode == 6
+    one_line(done, "unreachable: cannot find the host 'no.such.host.invalid'")
+
+
 @pytest.mark.parametrize(
     ("server", "why"), [("false", "exit code 1"), ("no-such-program", "no-such-program"), ("sleep 60", "not ready")]
 )
@@ -136,7 +143,6 @@ def test_a_server_that_does_not_start(command, nowhere, server, why):
         (("run", "-t", "127.0.0.1:x"), "'x'"),
         (("run", "-t", "127.0.0.1:1:2:3"), "HOST[:TCP[:UDP]]"),
         (("run", "-t", "127.0.0.1:99999"), "65535"),
-        (("run", "-t", "no.such.host.invalid"), "no.such.host.invalid"),
         (("run", "9.9z", "-t", "127.0.0.1"), "9.9z"),
         (("run", "-t", "127.0.0.1", "--dialect", "klingon"), "klingon"),
         (("run", "-t", "127.0.0.1", "--examples", "0"), "--examples"),

@@ -193,7 +193,7 @@ def said_of(capsys, *words):
         ({"example": "[]"}, "is no dict of arguments"),
         ({"example": "__import__('os').getcwd()"}, "is no Python literal"),
         ({"example": "{'cuts': 'x', 'join': 5}"}, "could not be held: "),
-        ({"target": None, "command": None}, "no server to replay against: give -t"),
+        ({"target": None, "command": None}, "no server is named: give -t"),
         ({"extra": 1}, "is no replay file of schema 1"),
     ],
 )

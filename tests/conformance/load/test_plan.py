@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.load.plan import Plan, Share, Trouble, allow_files, dialect_rooms, processes, shares
-from conformance.verdicts import Exit
+from conformance.load.plan import Plan, Share, allow_files, dialect_rooms, processes, shares
+from conformance.verdicts import CommandError, Exit
 from tcrp import dialects
 
 
@@ -55,16 +55,16 @@ def test_processes_are_as_many_as_the_rate_needs():
 
 
 def test_what_cannot_be_taken_down_is_refused():
-    with pytest.raises(Trouble, match=r"^1,000,010 members: at most 1,000,000; lower --rooms or --members$"):
+    with pytest.raises(CommandError, match=r"^1,000,010 members: at most 1,000,000; lower --rooms or --members$"):
         Plan(100_001, 10).check()
-    with pytest.raises(Trouble, match=r"deliveries to take down: at most .*; lower --seconds or --members"):
+    with pytest.raises(CommandError, match=r"deliveries to take down: at most .*; lower --seconds or --members"):
         Plan(seconds=100_000.0).check()
 
 
 def test_too_many_open_files_are_refused_in_one_line():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        with pytest.raises(Trouble) as refused:
+        with pytest.raises(CommandError) as refused:
             allow_files(Plan(100_000, 10), 1)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -89,7 +89,7 @@ def test_a_dialect_without_rooms_has_one():
     assert dialect_rooms(dialects.get(), None) == 500
     assert dialect_rooms(dialects.get("stage1"), None) == 1
     assert dialect_rooms(dialects.get("stage1"), 1) == 1
-    with pytest.raises(Trouble, match="--rooms 2: dialect stage1 has one room"):
+    with pytest.raises(CommandError, match="--rooms 2: dialect stage1 has one room"):
         dialect_rooms(dialects.get("stage1"), 2)
 
 

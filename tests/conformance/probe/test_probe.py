@@ -255,12 +255,30 @@ def test_the_command_writes_the_file_and_says_so(tmp_path: Path) -> None:
     assert answers.request.payload == "raw"
 
 
+def test_the_command_says_that_a_built_in_dialect_needs_no_file(tmp_path: Path) -> None:
+    server = (
+        f"{Path(sys.executable).with_name('tcrp-server')} --tcp-port {{tcp}} --udp-port {{udp}} --dialect json-status"
+    )
+    program = Path(sys.executable).with_name("tcrp-conformance")
+    words = [program, "probe", "--exec", server, "-o", "new.toml"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "new.toml is not written, since none is needed: run --dialect json-status" in done.stdout
+    assert not (tmp_path / "new.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         ([], 4, "no server to probe"),
         (["-t", "127.0.0.1:x"], 4, "TCP port"),
         (["--exec", "/nonexistent-server"], 6, "cannot start"),
+        (["--exec", "/nonexistent-server", "--ready-timeout", "0"], 4, "--ready-timeout is 0: seconds, more than 0"),
+        (
+            ["--exec", "/nonexistent-server", "-o", "/nonexistent/odd.toml"],
+            4,
+            "-o '/nonexistent/odd.toml': No such file",
+        ),
     ],
 )
 def test_the_command_refuses_in_one_line(words: list[str], code: int, said: str) -> None:
