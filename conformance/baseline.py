@@ -69,7 +69,7 @@ def hold(bench: Bench) -> Baseline:
             try:
                 finding = why_no_chat(bench, alice, bob)
             except TargetLost as lost:
-                return _lost_in_chat(bench, lost, steps)
+                return _lost_in_chat(bench, lost, steps, mismatch.expected)
             finding.check = finding.check or mismatch.check
             finding.steps, finding.names = steps, bench.began_with
             return Baseline((finding,), no_chat=None if bench.registers_by_chat else finding.clause)
@@ -80,8 +80,8 @@ def hold(bench: Bench) -> Baseline:
     return Baseline()
 
 
-def _lost_in_chat(bench: Bench, lost: TargetLost, steps: Steps) -> Baseline:
-    finding = Mismatch("chat over UDP", str(lost), clause="TCRP-4.5a")
+def _lost_in_chat(bench: Bench, lost: TargetLost, steps: Steps, expected: str = "chat over UDP") -> Baseline:
+    finding = Mismatch(expected, str(lost), clause="TCRP-4.5a")
     finding.steps, finding.names = steps, bench.began_with
     return Baseline((finding,), no_chat=finding.clause, lost=str(lost))
 

@@ -56,6 +56,7 @@ class Bench(Rooms):
         self.recorder.begin()
         self.left = False
         self.as_sent.clear()
+        self._standing = None
         self.began_with = names.state()
 
     def once(self, what: Callable[["Bench"], Held]) -> Held:

@@ -172,6 +172,11 @@ class Exchanges(Chat):
         while (left := self.pace.left(count)) > 0:
             self.pump(left)
 
+    def make_way_for_a_stream(self, count: int, seconds: float) -> None:
+        """Return once so many connections may be opened in so many seconds, one after another."""
+        while (left := self.pace.left_for_a_stream(count, seconds)) > 0:
+            self.pump(left)
+
     def rest(self) -> None:
         """Return once a burst of requests is within what every server must bear."""
         while (left := self.pace.left_for_a_burst()) > 0:

@@ -144,6 +144,11 @@ class Forge:
         fields = self._fields(self._plain)
         return {key: value for key, value in fields.items() if key == self._password_key}
 
+    @cached_property
+    def null_is_none(self) -> bool:
+        """Whether a password may be null: a dialect whose requests always say "" does not tell what null means."""
+        return "" not in self._no_password.values()
+
     def _says_a_password(self, payload: bytes) -> bool:
         """Whether the object has that key itself; of what is no JSON, whether it holds it anywhere."""
         if self._password_key is None:

@@ -4,10 +4,10 @@ import statistics
 import time
 from collections import deque
 
-REQUESTS_A_SECOND = 47
+REQUESTS_A_SECOND = 48
 """Below the 50 of TCRP-6.3d, so that a server that grants exactly those is never blamed."""
 
-WINDOW = 1.02
+WINDOW = 1.01
 """Seconds; a little more than the second, since the server counts at its own end."""
 
 FLOOR = 2.0
@@ -30,6 +30,14 @@ class Pace:
     def left_for_a_burst(self) -> float:
         """Seconds until a full second has passed without a connection."""
         return max(0.0, self._starts[-1] + WINDOW - time.monotonic()) if self._starts else 0.0
+
+    def left_for_a_stream(self, count: int, seconds: float) -> float:
+        """Seconds until so many connections, evenly spread over so many seconds, may follow those before: never more
+        than `count` of old and new are in one second.
+        """
+        room = count - len(self._starts)
+        begins = (start + WINDOW - (room + older) * seconds / count for older, start in enumerate(self._starts))
+        return max(0.0, max(begins, default=0.0) - time.monotonic())
 
     def count(self) -> None:
         """A connection is opened now."""

@@ -30,6 +30,7 @@ class Rooms(Exchanges):
     def __init__(self, target: Target, dialect: Dialect, waits: Waits, idle_timeout: float | None = None) -> None:
         super().__init__(target, dialect, waits, idle_timeout)
         self._guests: list[Peer] = []
+        self._standing: str | None = None
 
     def create(
         self, room: str | None = None, user: str = "alicia", password: str | None = None, source: str | None = None
@@ -193,8 +194,10 @@ class Rooms(Exchanges):
         return joined
 
     def standing_room(self) -> str:
-        """The name of a room that stands: a shared one, or else a new one."""
-        return (self._common[0][0] if self._common else self.create()).member.room
+        """The name of a room that stands, and was made in this conversation: whoever repeats it needs to see how."""
+        if self._standing is None:
+            self._standing = self.create().member.room
+        return self._standing
 
     def drop_common(self) -> None:
         """Close the shared rooms; the next test that needs them makes them anew."""
@@ -225,6 +228,7 @@ class Rooms(Exchanges):
         for peer in (*self._peers, *self._hosted):
             self._retire(peer)
         self._connections.clear()
+        self._standing = None
         for peers in (self._peers, self._hosted, self._guests):
             peers.clear()
 

@@ -78,11 +78,11 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
     return answer
 
 
-def refuse_join(bench: Bench, payload: bytes, what: str, *, state: int = 0) -> None:
-    """A JOIN of a room that stands must be refused: no other refusal applies."""
+def refuse_join(bench: Bench, payload: bytes, what: str, others: tuple[Status, ...] = (), *, state: int = 0) -> None:
+    """A JOIN of a room that stands must be refused. `others`: statuses beside MALFORMED that apply too."""
     room = bench.standing_room()
     data = bench.frame(room.encode(), payload, join=True, state=state)
-    must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}")
+    must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}", (Status.MALFORMED, *others))
 
 
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:

@@ -63,7 +63,7 @@ def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str
         {"tail": ""},
         {"tail": " MiXed Case "},
         {"tail": "部屋é\U0001f600"},
-        {"tail": "\0\n\t\x7f'\"\\/../%s{}"},
+        {"tail": "\0\n\t\x7f'\"\\/../%s{}\x85\u2028\u202e\ue000\uffff\U0010ffff"},
     ],
     tail=st.one_of(st.just(" MiXed Case "), strategies.room_tails(strategies.ROOM_TAIL_SIZE)),
     scale=0.5,
@@ -79,7 +79,8 @@ def test_any_room_name_of_valid_utf8_is_accepted(bench: Bench, tail: str) -> Non
 def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Bench) -> None:
     longest = (fresh() + REPEATED)[:255]
     must_be_served(bench, bench.ask(Create(longest, "alicia")), "a CREATE of a room name of 255 bytes")
-    for room in ("q", "0", " ", "constructor", "\n" * random.randint(2, 255)):
+    must_be_served(bench, bench.ask(Join(longest, "bob")), "a JOIN of a room name of 255 bytes")
+    for room in ("{", "0", " ", "constructor", "\n" * random.randint(2, 255)):
         answer = bench.ask(Create(room, "alicia"))
         if not answer.says(Status.ROOM_EXISTS) or bench.target.owned:  # somebody else may have taken it
             must_be_served(bench, answer, f"a CREATE of the room {room[:8]!r} of {len(room)} bytes")
@@ -87,11 +88,12 @@ def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Ben
 
 @clause("TCRP-2.3c")
 def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -> None:
-    base = unicodedata.normalize("NFC", f"Room-{fresh()}-部屋é-z")
+    base = unicodedata.normalize("NFC", f"Room-{fresh()}-部屋é %41-z")
     must_be_served(bench, bench.ask(Create(base, "alicia")), f"a CREATE of {base!r}")
     for other in (
-        base[:-1], base.lower(), base.upper(), base + " ", " " + base, base + "\n", base + "\0",
-        unicodedata.normalize("NFD", base), base.replace("é", "e"), "\ufeff" + base,
+        base[:-1], base.lower(), base + " ", " " + base, base + "\n", base + "\0",
+        unicodedata.normalize("NFD", base), base.replace("é", "e"), "\ufeff" + base, base + "\u200b",
+        base.replace("部屋", "廊下"), base.replace(" ", "  "), base.replace("%41", "A"),
     ):  # fmt: skip
         want = Join(other, "bob")
         must_have_status(
@@ -101,6 +103,9 @@ def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -
             f"a JOIN of {other!r} while only {base!r} stands",
             bench.request(want),
         )
+    for other in (base[:-1], base.lower()):
+        create = Create(other, "alicia")
+        must_be_served(bench, bench.ask(create), f"a CREATE of {other!r} beside {base!r}", bench.request(create))
 
 
 @clause("TCRP-2.3c")
@@ -117,6 +122,7 @@ def test_names_that_differ_only_in_their_last_byte_are_different_rooms(bench: Be
         {"claim": MAX_PAYLOAD_SIZE + 1, "whole": False},
         {"claim": (1 << 32) + 64, "whole": True},
         {"claim": (1 << 64) + 64, "whole": True},
+        {"claim": (1 << 231) + 64, "whole": True},
         {"claim": SIZE_FIELD_LIMIT, "whole": False},
     ],
     claim=st.one_of(
@@ -131,7 +137,14 @@ def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
     room = fresh().encode()
     body = bench.padded(claim & 0xFF) if whole and claim & 0xFF >= 40 else b""  # what a narrower reader would see
     data = bench.frame(room, body, payload_size=claim)
-    must_be_refused(bench, create_of(room), data, f"a claim of {claim} bytes", (Status.MALFORMED, Status.LIMIT_REACHED))
+    statuses = (Status.MALFORMED, Status.LIMIT_REACHED)
+    must_be_refused(bench, create_of(room), data, f"a claim of {claim} bytes", statuses)
+    if claim == SIZE_FIELD_LIMIT:
+        want = Join(bench.standing_room(), "bob")
+        data = bench.frame(want.room.encode(), b"", payload_size=claim, join=True)
+        must_be_refused(bench, want, data, f"a JOIN that claims {claim} bytes", statuses)
+        data = bench.frame(b"", b"", room_size=len(room), payload_size=claim)
+        must_be_refused(bench, create_of(room), data, f"a header alone that claims {claim} bytes", statuses)
 
 
 @clause("TCRP-2.4c")
@@ -199,6 +212,8 @@ def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[
         must_have_status(bench, answer, Status.ROOM_NOT_FOUND, f"a JOIN of no room, {where}", request)
     else:
         must_be_served(bench, answer, f"a CREATE {where} (its header is 32 bytes)", request)
+        if any(problem.field in ("RoomNameSize", "room name") for problem in answer.problems):
+            raise Mismatch(f"replies with the room name of the CREATE, {where}", str(answer), data=answer.data)
 
 
 @hostile
@@ -217,6 +232,10 @@ def test_bytes_after_the_request_are_ignored(bench: Bench, second: bool, junk: b
     end = bench.terms.end_of_reply(want, answer.data) or len(answer.data)
     if left := len(answer.data) - end:
         raise Mismatch("one answer", f"one, and {left} bytes more", data=data)
+    if junk == b"\0":
+        join = Join(bench.standing_room(), "bob")
+        data = bench.request(bench.invited(join)) + junk
+        must_be_served(bench, bench.ask(join, data=data), "a JOIN with a byte after it", data)
     if second:
         must_have_status(
             bench, bench.ask(Join(other.room, "bob")), Status.ROOM_NOT_FOUND,

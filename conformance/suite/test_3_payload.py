@@ -81,7 +81,9 @@ def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
 
 @clause("TCRP-3.2b")
 def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
-    forms = ('{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}')
+    forms = ['{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}']
+    if not bench.terms.forge.null_is_none:
+        del forms[1]
     for created, joined in zip(forms, (*forms[1:], forms[0]), strict=True):
         room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}", bare=True)
         data = bench.frame(room.encode(), (joined % "bob").encode(), join=True, bare=True)
@@ -98,23 +100,29 @@ def test_values_of_another_type_are_malformed(bench: Bench) -> None:
         b'{"username":5}',
         b'{"username":null}',
         b'{"username":["alicia"]}',
+        b'{"user":"alicia","name":"alicia","x":{"username":"alicia"}}',
         b'{"username":"alicia","password":5}',
+        b'{"username":"alicia","password":0}',
         b'{"username":"alicia","password":false}',
         b'{"username":"alicia","password":[]}',
     ):
         _refuse(bench, payload, f"the payload {payload.decode()}")
     refuse_join(bench, b'{"username":5}', "a username that is a number")
+    refuse_join(bench, b'{"user":"bob"}', "no username")
+    refuse_join(bench, b'{"username":"bob","password":5}', "a password that is a number", (Status.WRONG_PASSWORD,))
 
 
 @hostile
 @clause("TCRP-3.2c")
 def test_a_password_of_more_than_1024_bytes_is_malformed(bench: Bench) -> None:
-    password = "鍵" * 342  # of 342 characters
+    password = "鍵" * 341 + "xx"  # of 343 characters
     size = len(password.encode())
     _refuse(
         bench, forge.payload(username="alicia", password=password), f"a password of {size} bytes",
         (Status.MALFORMED, Status.LIMIT_REACHED),
     )  # fmt: skip
+    payload = forge.payload(username="bob", password="x" * size)
+    refuse_join(bench, payload, f"a password of {size} bytes", (Status.LIMIT_REACHED, Status.WRONG_PASSWORD))
 
 
 @clause("TCRP-3.2d")
@@ -143,7 +151,11 @@ def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
     must_be_served(
         bench, bench.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data
     )
-    nested = b"[" * 30 + b"]" * 30 + b',"y":' + b'{"a":' * 30 + b"123456789012345678" + b"}" * 30
+    similar = rb"""{"username":"alicia","username\u0000":5," username":5,"PASSWORD":5,"password ":5,"":5,
+        "room":"x","operation":2,"state":1,"token":"x","host":true,"x":{"username":5},
+        "y":[-0,0.5,1E+2,2e-3,"\/\b\f\uD83D\uDE00\uABCD"]}"""
+    _create(bench, similar, f"the payload {similar.decode()}")
+    nested = b"[" * 31 + b"]" * 31 + b',"y":' + b'{"a":' * 31 + b"123456789012345678" + b"}" * 31
     payload = b'{"username":"alicia","x":' + nested + b"}"
     _create(bench, payload, f"the payload {payload.decode()}")
 
@@ -159,6 +171,20 @@ def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
     must_be_served(bench, bench.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
     none = _create(bench, b'{"password":"first","username":"alicia","password":""}', "a password and then none")
     must_be_served(bench, bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
+    _create(bench, b'{"username":5,"username":"alicia"}', "a username that is a number and then one that is a string")
+    _refuse(bench, b'{"username":"alicia","username":null}', "a username and then null")
+
+
+@needs_chat
+@clause("TCRP-3.2e")
+def test_of_equal_user_names_the_last_counts(bench: Bench) -> None:
+    listener = bench.common()[0][0]
+    want = Join(listener.member.room, "dora")
+    data = bench.frame(want.room.encode(), b'{"username":"first","username":"dora"}', join=True)
+    answer = bench.ask(want, data=data)
+    must_be_served(bench, answer, "a JOIN with two user names", data)
+    if answer.token is not None:
+        _carries_its_name(bench, listener, bench.enter(want, answer))
 
 
 @clause("TCRP-3.2f")
@@ -185,14 +211,19 @@ def test_what_json_forbids_is_malformed(bench: Bench) -> None:
         "{'username':'alicia'}",
         '{username:"alicia"}',
         '{"username":"alicia" /* c */}',
+        '{"username"="alicia"}',
+        '{"username":"alicia" "x":1}',
+        '{"username":\u00a0"alicia"}',
         '{"username":"alicia","x":NaN}',
         '{"username":"alicia","x":-Infinity}',
         '{"username":"alicia","x":01}',
         '{"username":"alicia","x":1.}',
         '{"username":"alicia","x":"a\tb"}',
         '{"username":"alicia","x":"\\x41"}',
+        '{"username":"alicia","x":"\\\'"}',
+        '{"username":"alicia","x":"\\u00e"}',
         '{"username":"alicia\\ud800"}',
-        '{"username":"alicia","x":"\\udc00\\ud800"}',
+        '{"username":"alicia","x":["\\udc00\\ud800"]}',
         '{"username":"alicia","\\udfff":1}',
         '{"username":"alicia","x":"\\ud800","x":"y"}',
     ):
@@ -234,6 +265,7 @@ def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
             "0",
             " {",
             '"太郎"',
+            "null",
             "a" * MAX_USER_SIZE,
         )
     ],
@@ -278,7 +310,9 @@ def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
             " ",
             "a: {b",
             "太郎\U0001f600",
-            "\u0080\u009f\u200b\u202e",
+            "\u0301\u0080\u009f\u200b\u202e\u2028\ufeff\ue000\uffff\U0010ffff",
+            "{'/\"",
+            "admin",
             "a" * MAX_USER_SIZE,
         )
     ],
@@ -292,7 +326,7 @@ def test_every_user_name_without_control_characters_is_accepted(bench: Bench, us
 @hostile
 @clause("TCRP-3.3b")
 @for_all(
-    cases=[{"user": user} for user in ("", "\0", "a\tb", "a\x1fb", "\x7f", "部" * 86)],
+    cases=[{"user": user} for user in ("", "\0", "a\tb", "a\x1fb", "\x7f", "a\r", "\x1ba", "部" * 86)],
     user=st.tuples(st.text("ab部", max_size=5), st.sampled_from(CONTROLS), st.text("ab部", max_size=5)).map("".join),
     scale=0.25,
 )
@@ -307,6 +341,7 @@ def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
         _refuse(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user.encode())} bytes")
     for user in ("bob\n", "b" * 256):
         refuse_join(bench, user.encode(), f"the raw user name {user[:20]!r} of {len(user)} bytes")
+    refuse_join(bench, forge.payload(username=""), "an empty user name")
 
 
 @clause("TCRP-3.3c")

@@ -164,7 +164,7 @@ def test_a_token_is_1_to_255_bytes(bench: Bench) -> None:
 @clause("TCRP-3.8d")
 def test_each_token_speaks_with_the_name_it_was_given_for(bench: Bench) -> None:
     members = [bench.common()[0][0]]
-    users = ("太郎", " spaced ", "e\u0301\u200d", "alicia-2&<b>%%\\n", "u" * 60)
+    users = ("太郎", " spaced ", "\ufeffe\u0301\u200d", "Alicia: 2  &<b>%s%%\\n\u00a0", "u" * bench.terms.longest_user)
     members += [bench.stay(bench.guest(user)) for user in users]
     bench.settle(*members)
     for speaker in (*members, members[0]):
@@ -229,9 +229,11 @@ def test_creating_makes_the_host(bench: Bench) -> None:
         bench.leave(carol)
         bench.waits.pause()
         bench.settle(alice, bench.join(room, "bob"))  # a room without guests is a room
+    similar = Join(bench.create(room + "b").member.room, "bob")
     bench.leave(alice)
     if not _gone(bench, room):
         return  # that is a finding of TCRP-5.2c
+    must_be_served(bench, bench.ask(similar), f"a JOIN of {similar.room!r}, whose host has not left,")
     try:
         bench.leave(bench.stay(bench.create(room)))
     except Mismatch:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost, shown, unsupported
-from conformance.marks import clause, must_be_served, needs_chat
+from conformance.marks import clause, must_be_served, must_have_status, needs_chat
 from conformance.peers import Peer
 from conformance.suite.steps import OVERHEAD, arrive
-from tcrp import MAX_USER_SIZE, Join, LocalProtocolError, Membership, Status, UpKind
+from tcrp import MAX_ROOM_SIZE, MAX_USER_SIZE, Join, LocalProtocolError, Membership, Status, UpKind
 
 pytestmark = needs_chat
 
@@ -35,7 +35,7 @@ def _dropped(bench: Bench, sender: Peer, data: bytes, mark: bytes, what: str) ->
 
 @clause("TCRP-4.1")
 @for_all(
-    cases=[{"size": 1, "full": False}, {"size": 1, "full": True}, {"size": 1400, "full": False}],
+    cases=[{"size": 1, "full": True}, *({"size": size, "full": False} for size in (1, 127, 128, 255, 256, 1400))],
     size=st.integers(1, 3500),
     full=st.booleans(),
     scale=3.0,
@@ -54,8 +54,9 @@ def test_a_datagram_of_up_to_4096_bytes_is_chat(bench: Bench, size: int, full: b
 
 @clause("TCRP-4.1")
 def test_sizes_in_a_datagram_count_bytes(bench: Bench) -> None:
-    alice, bob = bench.room("太郎", "bob", room=fresh() + "-" + "部屋" * 24)
-    bench.fence(alice, bob, after="registering in a room whose name is not ASCII, and longer than 127 bytes")
+    name = f"{fresh()}-\0 \n" + "部屋" * 24
+    alice, bob = bench.room("太郎", "bob", room=name + "x" * (MAX_ROOM_SIZE - len(name.encode())))
+    bench.fence(alice, bob, after="registering in a room whose name is not ASCII, and 255 bytes long")
 
 
 @clause("TCRP-4.2a")
@@ -121,6 +122,9 @@ def test_a_datagram_for_a_room_that_does_not_stand_is_dropped(bench: Bench) -> N
         sender = bench.peer(alice.member._replace(room=other))
         _dropped(bench, sender, bench.chat_datagram(sender, mark), mark, f"a datagram for {other!r}")
     _dropped(bench, sender, bench.leave_datagram(sender), b"\0no mark", f"a leave message for {other!r}")
+    want = Join(f"{room}x", "bob")
+    what = f"a JOIN of {want.room!r}, for which there has been but a datagram,"
+    must_have_status(bench, bench.ask(want), Status.ROOM_NOT_FOUND, what)
     if not bench.terms.sized:
         return
     token = alice.member.token
@@ -145,6 +149,7 @@ def _other_tokens(bench: Bench) -> list[tuple[str, Membership]]:
         ("no token", b""),
         ("a token cut by a byte", token[:-1]),
         ("a token cut to its first byte", token[:1]),
+        ("a token without its first byte", token[1:]),
         ("a token with its last byte changed", token[:-1] + bytes([token[-1] ^ 1])),
         ("a token with its first byte changed", bytes([token[0] ^ 1]) + token[1:]),
         ("a token and a space", token + b" "),
@@ -164,6 +169,7 @@ def _other_tokens(bench: Bench) -> list[tuple[str, Membership]]:
 
 @clause("TCRP-4.2d")
 def test_a_token_of_no_member_of_the_room_is_dropped_from_a_strangers_address(bench: Bench) -> None:
+    bench.guest("silent")  # who has sent nothing yet, but this is not her
     for what, membership in _other_tokens(bench):
         mark = nonce()
         stranger = bench.peer(membership)
@@ -212,23 +218,23 @@ def test_a_leave_message_with_a_token_of_another_room_is_dropped(bench: Bench) -
 @clause("TCRP-4.2e")
 def test_a_datagram_from_another_ip_address_is_dropped(bench: Bench) -> None:
     here, _ = bench.common()
-    alice = here[0]
     source = bench.second_address()
-    thief = bench.peer(alice.member, source)
-    for what in ("a registration", "a message", "a leave message"):
-        mark = nonce()
-        if what == "a registration":
-            bench.register(thief)
-        elif what == "a message":
-            bench.say(thief, mark)
-        else:
-            bench.send(thief, bench.leave_datagram(thief))
-        bench.fence(*here, after=f"{what} with alice's token from {source}")
-        for peer in here:
-            bench.must_not_hear(peer, mark, f"a message with alice's token from {source}")
-        if thief.inbox:
-            got = shown(thief.inbox[0].data)
-            raise Mismatch(f"nothing to go to {source}, from where alice's token was used", f"it received {got}")
+    for member in here[:2]:  # the host, and a guest
+        thief = bench.peer(member.member, source)
+        for what in ("a registration", "a message", "a leave message"):
+            mark = nonce()
+            if what == "a registration":
+                bench.register(thief)
+            elif what == "a message":
+                bench.say(thief, mark)
+            else:
+                bench.send(thief, bench.leave_datagram(thief))
+            bench.fence(*here, after=f"{what} with {member}'s token from {source}")
+            for peer in here:
+                bench.must_not_hear(peer, mark, f"a message with {member}'s token from {source}")
+            if thief.inbox:
+                got = shown(thief.inbox[0].data)
+                raise Mismatch(f"nothing to go to {source}, from where {member}'s token was used", f"it received {got}")
 
 
 def _is_open(bench: Bench) -> bool:
@@ -299,7 +305,7 @@ def test_a_member_is_where_its_latest_datagram_came_from(bench: Bench, moves: li
     bench.must_hear(bob, mark, f"a message, at the port from which it last sent ({' then '.join(moves)})")
     bench.fence(alice, bob, after="a move")
     for old in left:
-        bench.must_not_hear(old, mark, "a message at a port that it has left")
+        bench.must_not_hear(old, mark, f"a message for {bob} at a port that he has left")
 
 
 @clause("TCRP-4.3a")

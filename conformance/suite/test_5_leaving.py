@@ -32,16 +32,18 @@ def _bob_left(bench: Bench) -> tuple[Peer, Peer, Peer]:
 
 @clause("TCRP-5.1a")
 def test_whoever_leaves_receives_no_more_chat(bench: Bench) -> None:
-    alice, bob, carol = _bob_left(bench)
+    alice, bob, carol = _with_a_guest(bench)
     _, there = bench.common_as_they_are()  # where another eve is
     eve = bench.join(alice.member.room, "eve")
+    left = [bench.move(bob)] if bench.terms.chat_moves else []
+    bench.leave(bob)  # who was not the last to join, and from another port than he registered from
     bench.leave(eve)  # with her first datagram
     for speaker in (alice, carol):
         mark = nonce()
         bench.say(speaker, mark)
         bench.fence(alice, carol, after="bob has left")
         bench.pump(0.0)
-        for peer in (bob, eve):
+        for peer in (bob, eve, *left):
             bench.must_not_hear(peer, mark, f"a message after {peer} has left")
     bench.fence(*there, after="a namesake has left another room")
 
@@ -59,6 +61,13 @@ def test_the_token_of_whoever_left_is_void_at_once(bench: Bench) -> None:
     bench.fence(alice, carol, after="a registration with the token of one who left")
     bench.pump(0.0)
     bench.must_not_hear(bob, later, "a message after registering with his void token")
+    _not_replied_to(bench, bob)
+
+
+def _not_replied_to(bench: Bench, peer: Peer) -> None:
+    """One notice may have told it that it is out, or must have; what it has sent since, twice at least, is dropped."""
+    if (times := len(bench.notices(peer))) > 1:
+        raise Mismatch(f"no reply to datagrams with {peer}'s void token", f"{times} notices")
 
 
 @clause("TCRP-5.1c")
@@ -71,6 +80,14 @@ def test_leaving_is_not_relayed_as_chat(bench: Bench) -> None:
         for stray in bench.strays(peer, seen):
             if not bench.is_notice(stray):  # that would be a finding of 5.4b
                 raise Mismatch("nothing to be relayed for a leave message", f"{peer} got {shown(stray.data)}")
+    host, guest = bench.room("alicia", "bob")
+    before = len(guest.inbox)
+    bench.leave(host)
+    if bench.await_notice(guest, before) is None:
+        return  # that is a finding of 5.2a
+    for stray in bench.strays(guest, before):
+        if not bench.is_notice(stray) and b"exit" in stray.data:  # other text is a finding of 4.6c
+            raise Mismatch("nothing to be relayed for a leave message of the host", f"a guest got {shown(stray.data)}")
 
 
 @clause("TCRP-5.1d")
@@ -79,6 +96,7 @@ def test_what_is_not_exactly_exit_is_chat(bench: Bench) -> None:
     for message in (
         b"exit\n", b"exit\r\n", b"EXIT", b"Exit", b" exit", b"exit ", b"exit\0", b"exit now", b"exi", b"exitexit",
         b"/exit", b"quit", b"bye", b"leave", b"exit: bye", b'"exit"', b"no exit", "\uff45xit".encode(),
+        "\ufeffexit".encode(), b"exit.",
     ):  # fmt: skip
         for speaker, listener in ((bob, alice), (alice, bob)):
             _is_chat(bench, speaker, listener, message)
@@ -105,13 +123,13 @@ def _is_chat(bench: Bench, speaker: Peer, listener: Peer, message: bytes) -> Non
 def test_when_the_host_leaves_every_other_member_gets_a_disconnect_notice(bench: Bench) -> None:
     host, bob = bench.room("alicia", "bob")
     bench.join(host.member.room, "silent")  # never registers, and is in nobody's way
-    dagmar = bench.stay(bench.join(host.member.room, "dagmar"))
-    bench.settle(host, bob, dagmar)
+    twin = bench.stay(bench.join(host.member.room, "alicia"))  # of the host's name
+    bench.settle(host, bob, twin)
     if bench.terms.chat_moves:
         bench.move(bob)
         arrive(bench, host, bob, "chat")
-        bench.fence(host, bob, dagmar, after="a move")  # what he sent before it has come by then
-    guests = (bob, dagmar)
+        bench.fence(host, bob, twin, after="a move")  # what he sent before it has come by then
+    guests = (bob, twin)
     since = [len(guest.inbox) for guest in guests]
     bench.leave(host)
     for guest, seen in zip(guests, since, strict=True):
@@ -159,6 +177,7 @@ def test_when_the_host_leaves_all_tokens_of_the_room_are_void(bench: Bench) -> N
             bench.must_not_hear(peer, mark, f"a message with {old}'s token of the room that was closed")
         bench.pump(0.0)
         bench.must_not_hear(old, later, "a message of the new room of that name")
+    _not_replied_to(bench, bob)
 
 
 @clause("TCRP-5.2c")
@@ -168,6 +187,8 @@ def test_when_the_host_leaves_the_name_of_the_room_is_free(bench: Bench) -> None
     for host in (unregistered, registered):
         bench.leave(host)
     for host in (unregistered, registered):
+        answer = ask_until(bench, Join(host.member.room, "zoe"), _is_gone)
+        must_have_status(bench, answer, Status.ROOM_NOT_FOUND, "a JOIN of a room whose host has left")
         create = Create(host.member.room, "mallory")
         answer = ask_until(bench, create, lambda answer: not answer.says(Status.ROOM_EXISTS))
         must_be_served(bench, answer, "a CREATE of a room whose host has left")
@@ -199,6 +220,9 @@ def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected
     marks = [len(peer.inbox) for peer in (*here, *there)]
     host, bob, carol = bench.room("alicia", "bob", "charles")
     silent = bench.join_at_same_port(host.member.room, "eve")
+    left = [bench.move(carol)] if bench.terms.chat_moves else []
+    if left:
+        arrive(bench, host, carol, "chat")
     since = len(bob.inbox)
     bench.leave(bob)
     bench.fence(host, carol, after="a guest has left")
@@ -206,6 +230,8 @@ def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected
         if bench.notices(peer):
             raise Mismatch("nobody to be disconnected because a guest has left", f"{peer} got a notice")
     told = len(bench.notices(bob, since))  # of his leaving, which may be told
+    if told > 1:
+        raise Mismatch("one notice at most to bob, who has left", f"{told}")
     bench.leave(host)
     bench.await_notice(carol, 0)
     _rejoined(bench, carol, bob, silent)
@@ -213,6 +239,10 @@ def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected
         raise Mismatch(f"one disconnect notice to {carol}", f"{times}")
     if len(bench.notices(bob, since)) > told:
         raise Mismatch("no notice to bob for the room that he had left before", f"{len(bench.notices(bob, since))}")
+    if (times := len(bench.notices(host))) > 1:
+        raise Mismatch("one notice at most to the host, who has left", f"{times}")
+    if any(bench.notices(old) for old in left):
+        raise Mismatch("no notice to the port from which charles has moved", "one")
     if bench.notices(silent):
         raise Mismatch("no notice to a member that has sent no datagram", "it got one")
     bench.fences(here, there, after="another room has been closed")
@@ -245,7 +275,8 @@ def test_information_datagrams_are_0x05_and_utf8(bench: Bench) -> None:
                     texts.append(datagram.data[1:].decode())
                 except UnicodeDecodeError as error:
                     raise Mismatch("UTF-8 after the byte 0x05", str(error), data=datagram.data) from None
-    bench.notes.append(f"sends them, such as {texts[0]!r}" if texts else "sends none when members come and go")
+    such = next(filter(None, texts), "")[:60]
+    bench.notes.append(f"sends them, such as {such!r}" if texts else "none came when members came and went")
 
 
 @clause("TCRP-5.6")

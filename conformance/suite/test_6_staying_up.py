@@ -5,11 +5,13 @@ import time
 
 from hypothesis import strategies as st
 
+from conformance import forge
 from conformance.bench import Bench, fresh, nonce
 from conformance.examples import for_all
 from conformance.findings import Mismatch, TargetLost, unsupported
 from conformance.forge import canonical_frame
 from conformance.marks import clause, hostile, late, must_be_served, must_have_status, needs_chat
+from conformance.pacing import ROUND_TRIPS
 from conformance.peers import Answer, Connection
 from conformance.suite.steps import ask_until
 from tcrp import HEADER_SIZE, Create, Join, Membership, Status
@@ -51,21 +53,29 @@ def test_stalled_connections_block_nobody(bench: Bench) -> None:
     keeps = [0, 0, 1, 16, 31, 32, 40, len(request) - 1]
     if bench.chat_works:
         bench.common()
-    for keep in keeps[:STALLED]:
-        connection = bench.connect()
-        if keep:
-            connection.send(request[:keep])
-    served = f"a JOIN to be served within {bench.waits.prompt:.1f} s while {STALLED} connections stall"
+    usual = max(_answered(bench.ask(want)) for want in (Join(room, "charles"), Join(fresh(), "charles")))
+    allowed = max(bench.waits.prompt, ROUND_TRIPS * usual)  # what comes after the first answer may take longer
+    served = f"a JOIN to be answered within {allowed:.1f} s while {STALLED} connections stall"
+    stalled: list[Connection] = []
     for attempt in (1, 2):  # a machine may hiccup once
+        for connection in stalled:  # others in their place: the server may have given these up
+            bench.drop(connection)
+        stalled = []
+        for keep in keeps[:STALLED]:
+            stalled.append(bench.connect())
+            if keep:
+                stalled[-1].send(request[:keep])
         try:
-            bench.ask_on(bench.connect(), Join(fresh(), "bob"))  # who does not close either
+            stalled.append(bench.connect())  # who is answered does not close either
+            first = bench.ask_on(stalled[-1], Join(fresh(), "bob"))
             answer = bench.ask(Join(room, "bob"))
         except TargetLost as lost:
             raise Mismatch(served, str(lost)) from None
-        if answer.token is not None and answer.seconds <= bench.waits.prompt:
+        took = max(_answered(first), _answered(answer))
+        if answer.token is not None and took <= allowed:
             break
         if attempt == 2:
-            raise Mismatch(served, f"{answer}" if answer.token is None else f"it took {answer.seconds:.1f} s")
+            raise Mismatch(served, f"{answer}" if answer.token is None else f"it took {took:.1f} s")
     if bench.chat_works:
         bench.fence(*bench.common()[0], after=f"{STALLED} connections stall")
 
@@ -142,7 +152,7 @@ def test_a_huge_size_ends_nobody_s_service(bench: Bench, claims: list[int], sent
         min_size=1,
         max_size=3,
     ),
-    scale=0.5,
+    scale=0.25,
 )
 def test_any_bytes_on_tcp_end_nobody_s_service(bench: Bench, data: list[bytes]) -> None:
     for sent in data:
@@ -330,9 +340,16 @@ def test_a_raw_request_that_never_came_whole_leaves_nothing_behind(bench: Bench)
         if missing > 1:
             connection.reset()
         bench.drop(connection)
+    json_room = fresh()
+    request = bench.frame(json_room.encode(), forge.payload(username="alicia") + b" " * 9)
+    connection = bench.connect()
+    connection.send(request[:-9])  # the object is whole, the payload is not
+    bench.drop(connection)
     bench.waits.pause()
     answer = bench.ask(Join(room, "bob"))
     must_have_status(bench, answer, Status.ROOM_NOT_FOUND, "a JOIN after CREATEs that lacked 1 and 12 bytes", data)
+    answer = bench.ask(Join(json_room, "bob"))
+    must_have_status(bench, answer, Status.ROOM_NOT_FOUND, "a JOIN after a CREATE that lacked 9 spaces", request)
     want = Join(bench.create().member.room, "bob-bob")
     data = bench.frame(want.room.encode(), b"bob-bob", join=True)[:-3]
     answer = bench.ask(want, data=data, half_close=True)
@@ -344,8 +361,40 @@ ATTEMPTS = 3
 """A server that grants exactly the least may still be counting what is over; one that grants less always refuses."""
 
 
+def _rooms_to_be_had(bench: Bench) -> tuple[int, int]:
+    """How many rooms stand already that tests share, and how many there must be in all."""
+    shared = 0
+    if bench.chat_works:
+        with contextlib.suppress(Mismatch):  # they are rooms, whoever hears whom in them
+            shared = len(bench.common())
+    return shared, ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
+
+
+def _all_at_once(bench: Bench) -> bool:
+    """Whether 16 connections that are open at once are served, and bring the rooms to 16. If not, each is tried alone,
+    to tell which of them it is.
+    """
+    shared, granted = _rooms_to_be_had(bench)
+    bench.make_way(CONNECTIONS)
+    try:
+        connections = [bench.connect(paced=False) for _ in range(CONNECTIONS)]
+    except TargetLost:
+        return False
+    for number, connection in enumerate(reversed(connections), shared + 1):  # the last while all are open
+        creates = number <= granted
+        answer = bench.ask_on(connection, Create(fresh(), "alicia") if creates else Join(fresh(), "bob"))
+        bench.pace.count()  # a server may count requests as they come, not connections
+        if not answer.says(Status.OK if creates else Status.ROOM_NOT_FOUND):
+            return False
+    return True
+
+
 @clause("TCRP-6.3a")
 def test_16_connections_at_once_are_served(bench: Bench) -> None:
+    if bench.once(_all_at_once):
+        return
+    bench.tidy()
+    bench.rest()
     want = Join(fresh(), "bob")
     for attempt in range(1, ATTEMPTS + 1):
         bench.make_way(CONNECTIONS)
@@ -367,14 +416,13 @@ def test_16_connections_at_once_are_served(bench: Bench) -> None:
 
 @clause("TCRP-6.3b")
 def test_16_rooms_are_served(bench: Bench) -> None:
-    shared = 0
-    if bench.chat_works:
-        with contextlib.suppress(Mismatch):  # they are rooms, whoever hears whom in them
-            shared = len(bench.common())
-    granted = ROOMS - bench.vanished_rooms - (0 if bench.target.owned else 1)  # somebody else may have one
-    for number in range(shared + 1, granted + 1):
-        answer = bench.ask(Create(fresh(), "alicia"))
-        must_be_served(bench, answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
+    granted = ROOMS
+    if not bench.once(_all_at_once):
+        bench.tidy()
+        shared, granted = _rooms_to_be_had(bench)
+        for number in range(shared + 1, granted + 1):
+            answer = bench.ask(Create(fresh(), "alicia"))
+            must_be_served(bench, answer, f"the CREATE of room {number} of {ROOMS} that stand at once")
     bench.tidy()
     must_be_served(bench, bench.ask(Create(fresh(), "alicia")), f"a CREATE after {granted} rooms have been closed")
 
@@ -400,9 +448,14 @@ def test_16_members_of_a_room_are_served(bench: Bench) -> None:
 @clause("TCRP-6.3d")
 def test_50_requests_a_second_are_served(bench: Bench) -> None:
     want = Join(fresh(), "bob")
+    usual = max(bench.waits.round_trip, bench.ask(want).seconds)  # of an answer like these, which may be held back
     for attempt in range(1, ATTEMPTS + 1):
+        if attempt == 1:
+            bench.make_way_for_a_stream(REQUESTS, BURST_SECONDS)
+        else:
+            bench.rest()
         answers, took = _burst(bench, want)
-        slow = took > 1.0 + bench.waits.answer + bench.waits.round_trip * REQUESTS * 2 / CONNECTIONS
+        slow = took > 1.0 + bench.waits.answer + usual * REQUESTS * 2 / CONNECTIONS
         if attempt < ATTEMPTS and (slow or any(not answer.says(Status.ROOM_NOT_FOUND) for answer in answers)):
             continue
         for number, answer in enumerate(answers, 1):
@@ -412,9 +465,13 @@ def test_50_requests_a_second_are_served(bench: Bench) -> None:
         break
 
 
+def _answered(answer: Answer) -> float:
+    """Seconds until the first bytes came, or else until the end."""
+    return answer.seconds if answer.acked is None else answer.acked
+
+
 def _burst(bench: Bench, want: Join) -> tuple[list[Answer], float]:
     """All answers to a second's requests, and the seconds that it took to get them."""
-    bench.rest()
     started = time.monotonic()
     answers: list[Answer] = []
     waiting: list[Connection] = []

@@ -64,6 +64,16 @@ def test_our_server_passes_in_a_dialect_that_a_file_says(command):
     assert [*verdicts(command).values()].count("pass") > 75
 
 
+def test_null_is_judged_only_where_a_request_may_leave_the_password_out(command):
+    """A dialect whose requests always say "" does not tell what null means: who closes on it is right."""
+    path = command.folder / "spelled-out.toml"
+    path.write_text('[request]\nno-password = "empty"\n')
+    server = command.faulty("null-password-refused")
+    for dialect, verdict in (("tcrp", "fail"), (str(path), "pass")):
+        command("run", "3.2b", "--seed", "1", "--dialect", dialect, "--exec", server)
+        assert verdicts(command) == {"3.2b": verdict}
+
+
 def test_every_dialect_has_its_passes_listed():
     listed = test_our_server_passes_in_every_dialect.pytestmark[0].args[1]
     assert sorted(name for name, _ in listed) == sorted(OTHERS)

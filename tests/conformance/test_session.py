@@ -91,6 +91,26 @@ def test_a_server_that_dies_in_the_plain_conversation(command):
     assert finding["actual"] == "the process ended with exit code 3: KeyError: 'room'"
 
 
+def test_a_server_that_dies_of_its_first_datagram(command):
+    """It was there, answered on TCP and had last words: that is told, and not that nobody is there."""
+    done = command("run", "3.4a", "4.5a", "4.5c", "--exec", command.server("""
+        import os
+
+        @fault("now", "TCRP-4.5a", note="")
+        class Now(Server):
+            def on_datagram(self, data, source):
+                print("KeyError: 'token'", file=sys.stderr, flush=True)
+                os._exit(3)
+
+        sys.argv[1:] = ["--fault", "now"]
+        main("fault", FAULTS)
+    """))  # fmt: skip
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert verdicts(command) == {"3.4a": "pass", "4.5a": "crash", "4.5c": "unsupported"}
+    (finding,) = command.report()["findings"]
+    assert finding["actual"] == "the process ended with exit code 3: KeyError: 'token'"
+
+
 def test_a_server_that_serves_one_connection_is_not_taken_for_unreachable(command):
     server = command.server("""
         @fault("now", "TCRP-3.4a", note="")

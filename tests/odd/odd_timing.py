@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from plain import Server
 from plain_chat import Member, Room
-from plain_control import ACK, COMPLETE, OK, Refused, Request
+from plain_control import ACK, COMPLETE, JOIN, OK, ROOM_NOT_FOUND, Refused, Request
 from registry import odd
 from stream import Stream
 
@@ -163,6 +163,26 @@ class StandsAtComplete(Server):
 
 
 # chat -------------------------------------------------------------------------------------------
+
+
+@odd("unknown-rooms-take-time", "TCRP-6.3d", note="a status 2 is held back for 1.2 s, any number of them at once")
+class UnknownRoomsTakeTime(Server):
+    def refuse(self, stream: Stream, request: Request, status: int) -> None:
+        if status == ROOM_NOT_FOUND:
+            time.sleep(1.2)
+        super().refuse(stream, request, status)
+
+
+@odd("guest-tokens-come-late", "TCRP-6.1b", note="the token of a JOIN comes 1.3 s after its ACK, whoever stalls")
+class GuestTokensComeLate(Server):
+    def accept(self, stream: Stream, request: Request, member: Member) -> None:
+        if request.operation != JOIN:
+            super().accept(stream, request, member)
+            return
+        stream.send(self.frame(request, ACK, self.status(OK)))
+        time.sleep(1.3)
+        stream.send(self.frame(request, COMPLETE, member.token))
+        member.last = time.monotonic()
 
 
 @odd("delivers-late", "TCRP-4.5a", note="each copy of a message goes out on its own, up to 150 ms later")
