@@ -125,7 +125,7 @@ class Chat:
         data = None if self.registers_by_chat else self.dialect.write_up(peer.member, UpKind.REGISTER)
         if data is not None:
             self.send(peer, data)
-        elif self.registers_by_chat:
+        elif self.registers_by_chat or self.terms.chat_moves:
             self.say(peer, no_matter())
 
     def leave(self, peer: Peer) -> None:
@@ -211,8 +211,9 @@ class Chat:
     # What a datagram is
 
     def is_message(self, datagram: Datagram) -> bool:
-        """Whether it holds anything that was said in this run."""
-        return self._holds(datagram, names.marker.encode())
+        """Whether it holds anything that was said in this run, other than its room, which some dialects name."""
+        said = datagram.data.replace(datagram.room.encode(), b"") if datagram.room else datagram.data
+        return names.marker.encode() in said and self._holds(datagram, names.marker.encode())
 
     def is_notice(self, datagram: Datagram) -> bool:
         """Whether it is a disconnect notice, or at least marked as one."""

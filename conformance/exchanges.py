@@ -15,6 +15,7 @@ from tcrp import Address, Create, Dialect, Join, Membership, Status, Want
 
 NOBODYS = b"00000000-0000-4000-8000-000000000000"
 """A token that no server gives out."""
+PORTS_TRIED = 8
 
 
 class Exchanges(Chat):
@@ -69,10 +70,14 @@ class Exchanges(Chat):
         """
         want = self.invited(want)
         for attempt in (1, 2):
-            connection = self.connect(source)
+            bound = None
+            if self.one_port and isinstance(want, Create | Join):
+                connection, bound = self._at_same_port(want.user, source)
+            else:
+                connection = self.connect(source)
             try:
                 answer = self.ask_on(
-                    connection, want, data=data, cuts=cuts, to_the_end=to_the_end, half_close=half_close
+                    connection, want, data=data, cuts=cuts, to_the_end=to_the_end, half_close=half_close, bound=bound
                 )
             finally:
                 self.drop(connection)
@@ -92,17 +97,17 @@ class Exchanges(Chat):
 
     def ask_on(
         self, connection: Connection, want: Want, *, data: bytes | None = None, cuts: Iterable[int] = (),
-        to_the_end: bool = False, half_close: bool = False,
+        to_the_end: bool = False, half_close: bool = False, bound: Peer | None = None,
     ) -> Answer:  # fmt: skip
-        """The same on a connection that is open already."""
+        """The same on a connection that is open already. `bound`: the UDP socket of whoever asks, if it has one."""
         want = self.invited(want)
         if isinstance(want, Create | Join):
             self.users.add(want.user)
-        bound = self._bound_first(want, connection)
+            bound = bound or self._bound_first(want, connection)
         conversation = self.dialect.client(want, bound.address if bound else None, time.monotonic(), strict=False)
         request = conversation.data_to_send()
         cuts = cuts if self.variation.cuts is None else self.variation.cuts
-        if data is not None and bound is not None:
+        if data is not None and bound is not None and self.terms.binds_first:
             self.as_sent[data] = self.terms.forge.declaring(data, bound.port)
             data = self.as_sent[data]
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
@@ -139,11 +144,39 @@ class Exchanges(Chat):
             return want
         return want._replace(invite=self._invites.get(want.room, NOBODYS))
 
-    def _bound_first(self, want: Want, connection: Connection) -> Peer | None:
-        """The UDP socket of whoever asks, where the server is told of it."""
-        if not self.terms.binds_first or not isinstance(want, Create | Join):
+    @property
+    def one_port(self) -> bool:
+        """A member's UDP port is that of its TCP connection."""
+        return self.variation.same_port or self.dialect.can.one_port
+
+    def _bound_first(self, want: Create | Join, connection: Connection) -> Peer | None:
+        """The UDP socket of whoever asks, where the server is told of it, or sees it."""
+        if self.one_port:
+            try:
+                return self._peer_at(connection, want.user)
+            except OSError as error:
+                unsupported(f"cannot bind UDP port {connection.local_port}: {error.strerror}")
+        if not self.terms.binds_first:
             return None
         return Peer(self.family, connection.local_host, None, 0, self.recorder, user=want.user)
+
+    def _at_same_port(self, user: str, source: str | None = None) -> tuple[Connection, Peer]:
+        """A connection, and a UDP socket with the number of its port, which another program may happen to have."""
+        tried = 0
+        while True:
+            connection = self.connect(source)
+            try:
+                return connection, self._peer_at(connection, user)
+            except OSError as error:
+                self.drop(connection)
+                tried += 1
+                if tried == PORTS_TRIED:
+                    unsupported(f"cannot bind UDP port {connection.local_port}: {error.strerror}")
+
+    def _peer_at(self, connection: Connection, user: str) -> Peer:
+        self.release()  # one of them might have that port
+        host, port, local = connection.local_host, connection.local_port, f"={connection.label}"
+        return Peer(self.family, host, None, port, self.recorder, local, user=user)
 
     def _host_of(self, want: Create, answer: Answer, connection: Connection) -> Peer:
         membership = Membership(want.room, want.user, answer.token or b"", True)
@@ -152,11 +185,7 @@ class Exchanges(Chat):
             return answer.bound
         if answer.given is not None:
             return Peer(self.family, answer.given[0], membership, answer.given[1], self.recorder, answer.given[0])
-        same = self.variation.same_port
-        if same:
-            self.release()  # one of them might have that port
-        port, local = (connection.local_port, f"={connection.label}") if same else (0, "")
-        return Peer(self.family, connection.local_host, membership, port, self.recorder, local)
+        return Peer(self.family, connection.local_host, membership, 0, self.recorder)
 
     def _keep_apart(self, connection: Connection) -> None:
         """Return once the server has read what it was sent, so that it sees the next segment apart. Where nobody

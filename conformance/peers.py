@@ -53,7 +53,6 @@ class Answer:
     seconds: float = 0.0
     who: str = ""
     """The connection, as the recording names it."""
-    local_port: int = 0
     given: Address | None = None
     """Where the server says to receive on."""
     bound: "Peer | None" = None
@@ -162,7 +161,7 @@ class Connection:
         for as long as the first; every `tick` seconds `meanwhile` is called. What came before a reset counts. What the
         conversation wants said in between is sent.
         """
-        answer = Answer(who=self.label, local_port=self.local_port)
+        answer = Answer(who=self.label)
         deadline = time.monotonic() + wait
         while to_the_end or not conversation.closing:
             left = deadline - time.monotonic()

@@ -1,6 +1,5 @@
 """A finding as a file, and its conversation held again: the same bytes, but for the tokens, which the server gives."""
 
-import inspect
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from conformance.findings import Evidence, TargetLost
 from conformance.names import NameState, names
 from conformance.pacing import Waits
 from conformance.recording import Step, Steps
-from conformance.trial import Attempt, Play, Trial, attempt, of_text, play_at
+from conformance.trial import Attempt, Play, Trial, attempt, drawn_by, of_text, play_at
 from tcrp import dialects
 
 SCHEMA = 1
@@ -95,7 +94,7 @@ def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], No
     """
     drawing.seed = replay.seed
     play, example = play_at(replay.play), of_text(replay.example)
-    if (takes := inspect.signature(play).parameters.keys() - {"bench"}) != example.keys():
+    if (takes := drawn_by(play)) != example.keys():
         raise ValueError(f"the test {replay.play} takes {_named(takes)}, and the file has {_named(example)}")
     bench = Bench(target, dialects.of_text(replay.dialect), Waits(replay.timeout), replay.idle_timeout)
     bench.registers_by_chat = replay.registers_by_chat

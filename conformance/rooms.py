@@ -15,13 +15,12 @@ from conformance.exchanges import Exchanges
 from conformance.findings import Check, Mismatch, TargetLost, unsupported
 from conformance.names import another, fresh, names, no_matter, nonce
 from conformance.pacing import Waits
-from conformance.peers import Answer, Connection, Peer
+from conformance.peers import Answer, Peer
 from conformance.reading import listed
 from conformance.recording import FENCE, SETTLE
 from tcrp import Create, Dialect, Join, Membership, UpKind
 
 SECOND_ADDRESS = "127.0.0.2"
-PORTS_TRIED = 8
 
 
 class Rooms(Exchanges):
@@ -46,7 +45,7 @@ class Rooms(Exchanges):
 
     def join_at_same_port(self, room: str, user: str) -> Peer:
         """A guest whose UDP socket has the port of its TCP connection, and who has sent nothing yet."""
-        if self.variation.same_port:
+        if self.one_port:
             return self.join(room, user)
         want = Join(room, user)
         connection, peer = self._at_same_port(user)
@@ -55,20 +54,6 @@ class Rooms(Exchanges):
         self._peers.append(peer)
         self.come_back(peer, want, answer)
         return peer
-
-    def _at_same_port(self, user: str) -> tuple[Connection, Peer]:
-        """A connection, and a UDP socket with the number of its port, which another program may happen to have."""
-        tried = 0
-        while True:
-            connection = self.connect()
-            host, port, local = connection.local_host, connection.local_port, f"={connection.label}"
-            try:
-                return connection, Peer(self.family, host, None, port, self.recorder, local, user=user)
-            except OSError as error:
-                self.drop(connection)
-                tried += 1
-                if tried == PORTS_TRIED:
-                    unsupported(f"cannot bind UDP port {port}: {error.strerror}")
 
     def enter(self, want: Create | Join, answer: Answer, source: str | None = None) -> Peer:
         """The member that this answer made. A refusal is a finding."""
@@ -83,9 +68,6 @@ class Rooms(Exchanges):
             return answer.bound
         if answer.given is not None:
             return self.peer(membership, answer.given[0], answer.given[1])
-        if self.variation.same_port:
-            self.release()
-            return self.peer(membership, source, answer.local_port, local=f"={answer.who}")
         return self.peer(membership, source)
 
     def _membership(self, want: Create | Join, answer: Answer) -> Membership:
@@ -108,12 +90,10 @@ class Rooms(Exchanges):
         peer.socket.close()
         peer.socket, peer.membership = again.socket, again.membership
 
-    def peer(
-        self, membership: Membership | None = None, source: str | None = None, port: int = 0, *, local: str = ""
-    ) -> Peer:
-        """A UDP socket at this machine's address towards the server, or at `source`. `local`: see recording.Step."""
+    def peer(self, membership: Membership | None = None, source: str | None = None, port: int = 0) -> Peer:
+        """A UDP socket at this machine's address towards the server, or at `source`."""
         try:
-            made = Peer(self.family, source or self.local_host, membership, port, self.recorder, local or source or "")
+            made = Peer(self.family, source or self.local_host, membership, port, self.recorder, source or "")
         except OSError as error:
             unsupported(f"cannot bind UDP port {port}: {error.strerror}")
         self._peers.append(made)
@@ -249,7 +229,7 @@ class Rooms(Exchanges):
     def second_address(self) -> str:
         """Another address of this machine towards the server; without one the clause is unsupported."""
         if not self.target.endpoint.host.startswith("127."):
-            unsupported(f"needs a second source address towards {self.target.endpoint.host}: only loopback has one")
+            unsupported(f"needs a second source address towards {self.target.endpoint.host}: only 127.0.0.0/8 has one")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((SECOND_ADDRESS, 0))

@@ -21,7 +21,7 @@ from conformance.findings import PLAIN_CONVERSATION, Evidence, Finding, Mismatch
 from conformance.names import NameState
 from conformance.names import names as fresh_names
 from conformance.recording import Steps
-from conformance.trial import Trial, address_of, attempt, play_of, to_text
+from conformance.trial import Trial, address_of, attempt, drawn_by, play_of, to_text
 from conformance.verdicts import Exit
 from tcrp import MAX_ROOM_SIZE, LocalProtocolError
 
@@ -225,7 +225,7 @@ class Session:
         if trouble is not None and trouble == self._usual:
             evidence, trouble = evidence._replace(usual=True), None
         renewable = self.target.renewable
-        news = self._is_news(outcome, trouble)
+        news = self._is_news(outcome, trouble) and drawn_by(play) == example.keys()  # else nothing was drawn yet
         if (serves or renewable) and news:
             examined = self._examiner.examine(
                 Trial(play, example, names), steps, getattr(found, "check", None), seconds, passed,

@@ -1,6 +1,7 @@
 """A conversation that can be held again: a test's own function, what was drawn for it, and where the names stood."""
 
 import ast
+import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -69,6 +70,11 @@ def play_of(test: Any) -> Play:
         return play  # type: ignore[no-any-return]
     drawn = getattr(test, "hypothesis", None)
     return drawn.inner_test.__wrapped__ if drawn else test  # type: ignore[no-any-return]
+
+
+def drawn_by(play: Play) -> set[str]:
+    """What is drawn for it: its arguments beside the bench."""
+    return inspect.signature(play).parameters.keys() - {"bench"}
 
 
 def address_of(play: Play) -> str:

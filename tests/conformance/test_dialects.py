@@ -64,6 +64,27 @@ def test_our_server_passes_in_a_dialect_that_a_file_says(command):
     assert [*verdicts(command).values()].count("pass") > 75
 
 
+MIRRORED = """
+[up]
+layout = ["type", "room-size", "token-size", "room", "token", "message"]
+chat-type = 1
+[down]
+form = "mirrored"
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ['[address]\nlearnt = "tcp"\n[chat]\nempty = "ignored"\n', '[chat]\nempty = "relayed"\n', MIRRORED],
+    ids=["members are where their connection came from", "nothing registers but a message", "messages name their room"],
+)  # fmt: skip
+def test_members_are_where_the_dialect_says_and_messages_what_it_says(command, text):
+    path = command.folder / "ours.toml"
+    path.write_text(text)
+    done = command("run", "3.5", "4", "--dialect", str(path), "--exec", f"{command.reference} --dialect {path}")
+    assert done.returncode == 0, done.stdout
+    assert verdicts(command)["4.5a"] == "pass"
+
+
 def test_null_is_judged_only_where_a_request_may_leave_the_password_out(command):
     """A dialect whose requests always say "" does not tell what null means: who closes on it is right."""
     path = command.folder / "spelled-out.toml"
