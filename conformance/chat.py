@@ -5,6 +5,7 @@ finding of the clause about layout and not of every clause.
 """
 
 import contextlib
+import resource
 import select
 import socket
 import time
@@ -23,10 +24,10 @@ from tcrp import Address, Dialect, DownKind, UpKind
 
 KEEP_SECONDS = 3.0
 DOWN_SIZE = 65536
-RETIRED = 64
-"""Sockets that are kept open after use."""
+RETIRED = min(256, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+"""Sockets that are kept open after use, at most."""
 RETIRED_SECONDS = 2.0
-"""How long they are: by then the server has sent what it had still to send there."""
+"""How long they are: by then the server has sent what it had still to send there; to the idle it sends later."""
 
 
 class Chat:
@@ -52,6 +53,7 @@ class Chat:
         self._peers: list[Peer] = []
         self._hosted: list[Peer] = []
         self._common: tuple[list[Peer], list[Peer]] | None = None
+        self._retired_for = RETIRED_SECONDS if idle_timeout is None else RETIRED_SECONDS + 2 * idle_timeout + 1
         self._retired: deque[tuple[float, socket.socket]] = deque()
 
     @contextlib.contextmanager
@@ -294,7 +296,7 @@ class Chat:
         """The server may still send to where the peer was, and nobody else shall get that port and hear it."""
         now = time.monotonic()
         self._retired.append((now, peer.retire()))
-        while len(self._retired) > RETIRED or now - self._retired[0][0] > RETIRED_SECONDS:
+        while len(self._retired) > RETIRED or now - self._retired[0][0] > self._retired_for:
             self._retired.popleft()[1].close()
 
     def release(self) -> None:

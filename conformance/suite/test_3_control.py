@@ -362,6 +362,7 @@ def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None
 
 
 @late
+@hostile
 @clause("TCRP-3.11")
 def test_a_room_whose_creator_vanished_stands(bench: Bench) -> None:
     want = Create(fresh(), "alicia")

@@ -91,7 +91,7 @@ def _play(bench: Bench, idle: float, seen: Scene) -> None:
     )
     orphan_host, orphan = bench.room("parent", "orphan")
     _keep_a_namesake(bench, room, password)
-    lone = bench.create(user="lone")
+    lone = bench.stay(bench.create(user="lone"))
     mute = bench.create(user="mute")  # never sends a datagram
     stranger = bench.peer()
     guest = _moved(bench, host, guest)

@@ -35,16 +35,19 @@ def test_whoever_leaves_receives_no_more_chat(bench: Bench) -> None:
     alice, bob, carol = _with_a_guest(bench)
     _, there = bench.common_as_they_are()  # where another eve is
     eve = bench.join(alice.member.room, "eve")
-    left = [bench.move(bob)] if bench.terms.chat_moves else []
+    left = {bob: "bob", eve: "eve"}
+    if bench.terms.chat_moves:
+        left[bench.move(bob)] = "bob, at the port where he was first,"
     bench.leave(bob)  # who was not the last to join, and from another port than he registered from
     bench.leave(eve)  # with her first datagram
+    bench.fence(alice, carol, after="two guests have left")
     for speaker in (alice, carol):
         mark = nonce()
         bench.say(speaker, mark)
         bench.fence(alice, carol, after="bob has left")
         bench.pump(0.0)
-        for peer in (bob, eve, *left):
-            bench.must_not_hear(peer, mark, f"a message after {peer} has left")
+        for peer, who in left.items():
+            bench.must_not_hear(peer, mark, f"a message, {who} having left")
     bench.fence(*there, after="a namesake has left another room")
 
 
@@ -253,7 +256,7 @@ def test_a_disconnect_notice_goes_once_and_only_to_members_that_are_disconnected
 
 def _rejoined(bench: Bench, *peers: Peer) -> None:
     """A fence for those who have no room: in a new one, on the same sockets."""
-    host = bench.create()
+    host = bench.stay(bench.create())
     for number, peer in enumerate(peers):
         want = Join(host.member.room, f"again-{number}")
         answer = bench.ask(want)

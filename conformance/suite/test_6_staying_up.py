@@ -48,7 +48,7 @@ def test_an_early_close_ends_nobody_s_service(bench: Bench, keeps: list[int]) ->
 
 @clause("TCRP-6.1b")
 def test_stalled_connections_block_nobody(bench: Bench) -> None:
-    room = bench.create().member.room
+    room = bench.stay(bench.create()).member.room
     request = bench.request(Join(room, "alicia"))
     keeps = [0, 0, 1, 16, 31, 32, 40, len(request) - 1]
     if bench.chat_works:

@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 SLOW = (
     "polls-every-200-ms", "slow-answers", "slow-chat", "delivers-late", "stands-at-complete", "far-apart",
-    "polls-every-50-ms", "registers-late",
+    "polls-every-50-ms", "registers-late", "unknown-rooms-take-time",
 )  # fmt: skip
 """Right servers whose run takes minutes, because all that the suite does waits for them."""
 LEAD = 0.8
@@ -143,7 +143,7 @@ def suite(tmp_path: Path, pytestconfig: pytest.Config, record_property: Callable
         idle = ("--idle-timeout", str(IDLE_TIMEOUT)) if not words or IDLE_CLAUSES & {*words} else ()
         seed = ("--seed", str(SEED)) if pytestconfig.getoption("--publish", None) else ()
         command = [
-            "run", *words, "--quiet", "--runs", "1", "--dialect", "tcrp", *seed, *idle,
+            "run", *words, "--quiet", "--ready-timeout", "60", "--runs", "1", "--dialect", "tcrp", *seed, *idle,
             "--report-dir", str(tmp_path), "--exec", " ".join(map(str, (*server, *idle))),
         ]  # fmt: skip
         code, output = forked.run(command, tmp_path)
