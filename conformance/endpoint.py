@@ -11,10 +11,9 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
+from conformance import kernel
 from tcrp.dialects import Ports
 from tcrp.endpoint import Endpoint, parse_endpoint
 
@@ -32,8 +31,6 @@ CHOSEN_PORTS = range(10_000, 32_768)
 """Free ports are chosen here, below those that Linux and macOS give to whoever asks for any."""
 MOST_SECONDS = 1e6
 """What may be asked for."""
-KERNEL_TABLE = Path("/proc/net/tcp")
-"""Of open ports, on Linux."""
 STARTS = 3
 """How often a server on chosen ports is started if it ends at once: another program may have been faster."""
 
@@ -87,8 +84,8 @@ class ProcessTarget:
     """A server that the suite starts from a command line, in which `{tcp}` and `{udp}` become free ports.
 
     It is ready when it prints a line that begins with `ready ` (the ports in it win), or else when its ports are
-    open, unless another program had opened them before: on Linux the kernel's tables tell, so that no connection is
-    made which some servers would not survive.
+    open, unless another program had opened them before: on Linux the kernel tells, so that no connection is made
+    which some servers would not survive.
     """
 
     owned = True
@@ -320,13 +317,16 @@ def parse_ready(line: str, defaults: Ports) -> tuple[int | None, int] | None:
 
 
 def is_listening(endpoint: Endpoint, *, udp: bool = True) -> bool:
-    """Whether the endpoint's ports are open on this machine: by the kernel's tables, or by connecting without them."""
-    if KERNEL_TABLE.exists():
-        tcp_open = endpoint.tcp is None or endpoint.tcp in set(_kernel_ports("tcp", "0A"))
-        return tcp_open and (not udp or endpoint.udp in set(_kernel_ports("udp", "07")))
-    if endpoint.tcp is None:
-        return True
-    with contextlib.suppress(OSError), socket.create_connection((endpoint.host, endpoint.tcp), 1.0):
+    """Whether the endpoint's ports are open on this machine: the kernel tells, or a connection where it does not."""
+    if endpoint.tcp is not None:
+        listens = kernel.is_open(socket.SOCK_STREAM, endpoint.tcp)
+        if not (_is_served(endpoint.host, endpoint.tcp) if listens is None else listens):
+            return False
+    return not udp or kernel.is_open(socket.SOCK_DGRAM, endpoint.udp) is not False
+
+
+def _is_served(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0):
         return True
     return False
 
@@ -350,15 +350,6 @@ def _open_ports(endpoint: Endpoint) -> str:
             if error.errno == errno.EADDRINUSE:
                 taken.append(f"UDP port {endpoint.udp}")
     return " and ".join(taken)
-
-
-def _kernel_ports(protocol: str, state: str) -> Iterator[int]:
-    for name in (protocol, protocol + "6"):
-        with contextlib.suppress(OSError):
-            for row in KERNEL_TABLE.with_name(name).read_text().splitlines()[1:]:
-                _, local, _, found, *_ = row.split(maxsplit=4)  # 0: 0100007F:2329 00000000:0000 0A ...
-                if found == state:
-                    yield int(local.rpartition(":")[2], 16)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conformance.findings import TargetLost
+from conformance.kernel import unread
 from conformance.recording import Does, Recorder
 from conformance.terms import Seen, canonical
-from conformance.unread import unread
 from tcrp import (
     Accepted,
     Address,

@@ -1,4 +1,4 @@
-"""What the kernel tells of bytes that have come and are not yet read."""
+"""What the kernel tells of bytes that have come and are not yet read, and of who listens where."""
 
 import socket
 import sys
@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from conformance.kernel import is_open, unread
 from conformance.peers import Connection
 from conformance.recording import Recorder
-from conformance.unread import unread
 
 FAMILIES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 
@@ -78,3 +78,20 @@ def test_the_next_segment_waits_for_a_late_reader(listener, connection):
 
 def test_of_a_connection_that_is_nowhere_nothing_is_known():
     assert unread(socket.AF_INET, ("127.0.0.1", 9), ("127.0.0.1", 9)) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
+def test_who_listens_is_known_and_who_only_has_the_port_is_not_taken_for_one(family, request):
+    if family == socket.AF_INET6:
+        request.getfixturevalue("ipv6")
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+        tcp.bind((host, 0))
+        udp.bind((host, 0))
+        assert is_open(socket.SOCK_DGRAM, udp.getsockname()[1])
+        assert not is_open(socket.SOCK_STREAM, tcp.getsockname()[1])
+        tcp.listen()
+        assert is_open(socket.SOCK_STREAM, tcp.getsockname()[1])
+        with socket.create_connection(tcp.getsockname()[:2]) as client:
+            assert is_open(socket.SOCK_STREAM, client.getsockname()[1]) is False
