@@ -311,18 +311,24 @@ def _password(options: argparse.Namespace) -> str | None:
         raise UsageError(f"--password-file {options.password_file}: not UTF-8 at byte {error.start}") from None
     except OSError as error:
         raise UsageError(f"--password-file {options.password_file}: {error.strerror}") from None
-    return text.removesuffix("\n").removesuffix("\r") or None
+    password = text.removesuffix("\n").removesuffix("\r")
+    if not password:  # a room that is open to everybody is not what was asked for
+        raise UsageError(f"--password-file {options.password_file}: it is empty")
+    return password
 
 
-def _ask_password() -> str | None:
+def _ask_password() -> str:
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))  # without it getpass would eat the messages on stdin
     except OSError:
         raise UsageError("--password-prompt: there is no terminal to ask on: use --password-file") from None
     try:
-        return getpass.getpass("password: ") or None
+        password = getpass.getpass("password: ")
     except EOFError:
-        raise UsageError("--password-prompt: no password was given") from None
+        password = ""
+    if not password:
+        raise UsageError("--password-prompt: no password was given")
+    return password
 
 
 def _put(line: str) -> bool:

@@ -31,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server until SIGINT or SIGTERM; the exit code."""
+    """Run the server until SIGINT, SIGTERM or SIGHUP; the exit code."""
     options = _parser().parse_args(argv)
     logging.basicConfig(
         stream=sys.stderr,
@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _serve(options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hangs_up = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL  # not so under nohup
+    for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
         loop.add_signal_handler(number, _on_signal, number, stopped)
     server = Server(
         options.dialect,
@@ -106,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tcrp-server",
         description="A TCRP chat server. Once both sockets listen it prints one line that begins 'ready'; "
-        "SIGINT and SIGTERM close every room and end it. Exit codes: 0 ended so, 1 a port cannot be had, 4 usage.",
+        "SIGINT, SIGTERM and SIGHUP close every room and end it. Exit codes: 0 ended so, 1 a port cannot be had, "
+        "4 usage.",
         allow_abbrev=False,
     )
     add = parser.add_argument

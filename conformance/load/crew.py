@@ -17,6 +17,7 @@ from conformance.load.members import AT_ONCE, Limited
 from conformance.load.plan import Plan, allow_files, shares
 from conformance.load.worker import (
     DELIVERED,
+    ENDS,
     ENTERED,
     NUMBERS,
     ROOMS,
@@ -153,12 +154,13 @@ class Crew:
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Whoever is started meanwhile does not hear of Ctrl-C, not even while it is being loaded."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Whoever is started meanwhile does not hear of Ctrl-C and the like, not even while it is being loaded."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 __all__ = ["DELIVERED", "ENTERED", "ROOMS", "SENT", "Crew"]

@@ -49,6 +49,10 @@ class Prepare(NamedTuple):
     plan: Plan
 
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What `timeout`, Ctrl-C or a closed terminal send to every process at once."""
+
+
 class Go(NamedTuple):
     """Command: begin at this time, in nanoseconds of time.monotonic_ns(). Answer: Figures."""
 
@@ -80,7 +84,8 @@ class Counters:
 
 def work(task: Task, commands: Connection, shared: MutableSequence[int]) -> None:
     """The process. Its first answer, True, comes once its members are in; a CommandError is its last."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever gives the commands decides
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # whoever gives the commands decides
     counters = Counters(shared, task.number)
     entrance = Entrance(
         task.server, dialects.of_text(task.dialect), task.plan, task.run, at_once=task.at_once,

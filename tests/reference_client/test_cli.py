@@ -260,6 +260,14 @@ def test_usage(client, arguments, says: str) -> None:
     assert process.out.rest() == []
 
 
+def test_an_empty_password_file_makes_no_open_room(client, tmp_path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(b"\n")
+    process = client(None, "create", "r", "--password-file", str(path))
+    assert process.wait() == 4
+    assert process.err.rest() == [f"tcrp-client: --password-file {path}: it is empty"]
+
+
 def test_a_password_file_that_is_not_text(client, tmp_path) -> None:
     path = tmp_path / "password"
     path.write_bytes(b"ab\xff")

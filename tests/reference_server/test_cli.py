@@ -121,7 +121,7 @@ def test_help_names_every_option():
         assert option in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_tells_every_member_and_exits_0(server, wire, number):
     """TCRP-5.7"""
     tokens = {"a": server.create("r", "a"), "b": server.join("r", "b"), "z": server.create("s", "z")}
