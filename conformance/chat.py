@@ -135,6 +135,8 @@ class Chat:
         peer.kept, self.left = False, True
         if peer.sent_at is None and not self.terms.chat_moves:
             self.register(peer)  # without which nothing of it is heard
+            if self.terms.told_last:
+                self.waits.pause()
         self.send(peer, self.leave_datagram(peer))
 
     # Hearing

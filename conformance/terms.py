@@ -72,6 +72,11 @@ class Terms:
         """A client has its UDP port before it asks, because it tells the server."""
         return self.dialect.policy.register in (Register.REQUEST, Register.HANDSHAKE)
 
+    @property
+    def told_last(self) -> bool:
+        """The server reads of the client's UDP port after its last answer, and perhaps later than of a datagram."""
+        return self.dialect.policy.register is Register.HANDSHAKE
+
     @cached_property
     def longest_room(self) -> int:
         """Bytes of the longest room name; of a dialect without rooms that of the canonical one."""

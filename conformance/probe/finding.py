@@ -145,9 +145,7 @@ class Finder(Members):
         ups = ups or (self.up,)
         for up in ups:
             self.up = up
-            if not up.typed and self.up.write(
-                host, b""
-            ):  # at some servers nothing but an empty message makes one known
+            if not up.typed and up.write(host, b""):  # at some servers nothing else makes one known
                 self.say(guest, b"")
                 self.say(host, b"")
             for speaker, listener in ((guest, host), (host, guest), (guest, host)):

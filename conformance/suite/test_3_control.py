@@ -345,12 +345,10 @@ def test_a_password_is_compared_as_bytes_and_in_full(bench: Bench) -> None:
 def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None:
     room = fresh()
     must_be_served(bench, bench.ask(Create(room, "alicia", "Secret-1")), "a CREATE with a password")
-    for payload in (
-        b'{"username":"bob"}',
-        b'{"username":"bob","password":""}',
-        b'{"username":"bob","password":null}',
-        b"bob",
-    ):
+    payloads = [b'{"username":"bob"}', b'{"username":"bob","password":""}', b"bob"]
+    if bench.terms.forge.null_is_none:
+        payloads.append(b'{"username":"bob","password":null}')
+    for payload in payloads:
         data = bench.frame(room.encode(), payload, join=True)
         must_have_status(
             bench,
