@@ -181,6 +181,7 @@ def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
             )  # fmt: skip
 
 
+@hostile
 @clause("TCRP-3.6a")
 def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
     for held in exchanges(bench):
