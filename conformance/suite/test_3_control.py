@@ -151,6 +151,9 @@ def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
     scale=0.25,
 )
 def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, password: str | None) -> None:
+    if password is not None and bench.secret is None:
+        bench.waive("in this dialect there are no passwords")
+        return
     want = Join(fresh(), "bob", password)
     for _ in range(1 if password else 2):  # the first must not have made it
         must_have_status(bench, bench.ask(want), Status.ROOM_NOT_FOUND, "a JOIN of no room", bench.request(want))
