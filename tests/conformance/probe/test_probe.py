@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -149,25 +149,31 @@ def test_the_rooms_that_were_made_are_left() -> None:
             assert rooms
 
 
+@contextmanager
+def udp_alone(serve: Callable[[socket.socket], None]) -> Iterator[Endpoint]:
+    """A server without TCP, until an empty datagram comes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        serving = threading.Thread(target=serve, args=(sock,), daemon=True)
+        serving.start()
+        yield Endpoint("127.0.0.1", None, sock.getsockname()[1])
+        sock.sendto(b"", sock.getsockname())
+        serving.join()
+
+
 def test_a_server_without_tcp_speaks_stage_1_or_what_it_says_is_told() -> None:
     words = [str(Path(sys.executable).with_name("tcrp-server")), "--dialect", "stage1", "--udp-port", "0"]
     with started(words) as (_, endpoint):
         assert probe(AddressTarget(endpoint)).name == "stage1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo:
-        echo.bind(("127.0.0.1", 0))
-        threading.Thread(target=_answers, args=(echo,), daemon=True).start()
-        found = probe(AddressTarget(Endpoint("127.0.0.1", None, echo.getsockname()[1])))
-        echo.sendto(b"", echo.getsockname())
+    with udp_alone(_answers) as endpoint:
+        found = probe(AddressTarget(endpoint))
     assert found.dialect is None
     assert "bob heard what?" in "\n".join(found.lines)
 
 
 def test_a_server_without_tcp_that_speaks_otherwise_gets_a_dialect_file() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as relay:
-        relay.bind(("127.0.0.1", 0))
-        threading.Thread(target=_relays, args=(relay,), daemon=True).start()
-        found = probe(AddressTarget(Endpoint("127.0.0.1", None, relay.getsockname()[1])))
-        relay.sendto(b"", relay.getsockname())
+    with udp_alone(_relays) as endpoint:
+        found = probe(AddressTarget(endpoint))
     assert isinstance(found.dialect, Framed), found.lines
     assert "verified: two-way chat" in found.lines[0]
     assert found.toml is not None
