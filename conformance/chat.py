@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from conformance.endpoint import Target
+from conformance.endpoint import Target, family_of, refuses
 from conformance.findings import Check, Mismatch, TargetLost, shown, unsupported
 from conformance.names import names, no_matter
 from conformance.pacing import Waits
@@ -68,7 +68,7 @@ class Chat:
 
     @property
     def family(self) -> socket.AddressFamily:
-        return socket.AF_INET6 if ":" in self.target.endpoint.host else socket.AF_INET
+        return family_of(self.target.endpoint.host)
 
     @property
     def udp_address(self) -> Address:
@@ -94,16 +94,8 @@ class Chat:
     def is_refused(self, data: bytes) -> bool:
         """Whether the server's machine refuses this datagram, since no program has the port."""
         with socket.socket(self.family, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(self.waits.prompt / 2)
-            try:
-                asking.connect(self.udp_address)
-                asking.send(data)
-                asking.recv(DOWN_SIZE)
-            except ConnectionRefusedError:
-                return True
-            except OSError:  # nothing was said of it
-                return False
-        return False
+            asking.connect(self.udp_address)
+            return refuses(asking, data, self.waits.prompt / 2)
 
     def chat_datagram(self, peer: Peer, message: bytes) -> bytes:
         """The datagram by which a member says a message."""
@@ -217,7 +209,7 @@ class Chat:
     def is_message(self, datagram: Datagram) -> bool:
         """Whether it holds anything that was said in this run, other than its room, which some dialects name."""
         said = datagram.data.replace(datagram.room.encode(), b"") if datagram.room else datagram.data
-        return names.marker.encode() in said and self._holds(datagram, names.marker.encode())
+        return names.marker.encode() in said and not self._is_marked_information(datagram)
 
     def is_notice(self, datagram: Datagram) -> bool:
         """Whether it is a disconnect notice, or at least marked as one."""
@@ -253,8 +245,10 @@ class Chat:
 
     def _holds(self, datagram: Datagram, mark: bytes) -> bool:
         """Information may quote whatever it likes (TCRP-5.5): it is no message."""
-        information = self.terms.info_mark
-        return mark in datagram.data and not (information and datagram.data.startswith(information))
+        return mark in datagram.data and not self._is_marked_information(datagram)
+
+    def _is_marked_information(self, datagram: Datagram) -> bool:
+        return bool(self.terms.info_mark) and datagram.data.startswith(self.terms.info_mark)
 
     # Staying active
 

@@ -286,9 +286,29 @@ def resolve(endpoint: Endpoint) -> Endpoint:
     return endpoint._replace(host=str(infos[0][4][0]))
 
 
+def family_of(host: str) -> socket.AddressFamily:
+    """The family of a numeric address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def refuses(asking: socket.socket, data: bytes, wait: float) -> bool:
+    """Whether nobody has the port that a connected UDP socket sends this datagram to, as far as the machine there tells
+    within so many seconds: of this one, or of those before.
+    """
+    asking.settimeout(wait)
+    try:
+        asking.send(data)
+        asking.recv(1)
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # nothing was said of it
+        return False
+    return False
+
+
 def free_ports(host: str) -> tuple[int, int]:
     """A TCP and a UDP port that are free now, and different."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = family_of(host)
     tcp = _free_port(family, socket.SOCK_STREAM)
     return tcp, _free_port(family, socket.SOCK_DGRAM, other_than=tcp)
 
@@ -343,7 +363,7 @@ def _open_ports(endpoint: Endpoint) -> str:
     taken = []
     if endpoint.tcp is not None and is_listening(endpoint, udp=False):
         taken.append(f"TCP port {endpoint.tcp}")
-    with socket.socket(socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET, socket.SOCK_DGRAM) as tried:
+    with socket.socket(family_of(endpoint.host), socket.SOCK_DGRAM) as tried:
         try:
             tried.bind((endpoint.host, endpoint.udp))
         except OSError as error:

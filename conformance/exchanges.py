@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from conformance.chat import Chat
@@ -43,8 +43,7 @@ class Exchanges(Chat):
         """Open a connection, no faster than every server must bear (TCRP-6.3d). Not `paced`: the caller does it."""
         self.keep_alive()
         if paced:
-            while (left := self.pace.left()) > 0:
-                self.pump(left)
+            self.make_way(1)
             self.pace.count()
         if self.variation.pause:
             time.sleep(self.variation.pause)
@@ -198,18 +197,19 @@ class Exchanges(Chat):
 
     def make_way(self, count: int) -> None:
         """Return once this many connections may be opened without a pause: some servers close what says nothing."""
-        while (left := self.pace.left(count)) > 0:
-            self.pump(left)
+        self._wait(lambda: self.pace.left(count))
 
     def make_way_for_a_stream(self, count: int, seconds: float) -> None:
         """Return once so many connections may be opened in so many seconds, one after another."""
-        while (left := self.pace.left_for_a_stream(count, seconds)) > 0:
-            self.pump(left)
+        self._wait(lambda: self.pace.left_for_a_stream(count, seconds))
 
     def rest(self) -> None:
         """Return once a burst of requests is within what every server must bear."""
-        while (left := self.pace.left_for_a_burst()) > 0:
-            self.pump(left)
+        self._wait(self.pace.left_for_a_burst)
+
+    def _wait(self, left: Callable[[], float]) -> None:
+        while (seconds := left()) > 0:
+            self.pump(seconds)
 
     # Requests as bytes
 

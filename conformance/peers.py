@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from conformance.endpoint import family_of
 from conformance.findings import TargetLost
 from conformance.kernel import unread
 from conformance.recording import Does, Recorder
@@ -97,7 +98,7 @@ class Connection:
         self.recorder = recorder
         self.address = address
         self.label = recorder.connection()
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        family = family_of(address[0])
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         try:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from conformance.endpoint import family_of
 from conformance.load.plan import Plan, Share
 from conformance.verdicts import CommandError, Exit
 from tcrp import Create, Dialect, Join, LocalProtocolError, Membership, Status, UpKind
@@ -185,7 +186,7 @@ class Entrance:
 
     @property
     def _family(self) -> socket.AddressFamily:
-        return socket.AF_INET6 if ":" in self.server.host else socket.AF_INET
+        return family_of(self.server.host)
 
     async def _exchange(self, room: str, user: str, host: Member | None, udp: socket.socket) -> Joined:
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from conformance.endpoint import Target
+from conformance.endpoint import Target, family_of
 from tcrp import Address
 
 FIRST_WAIT = 2.0
@@ -102,7 +102,7 @@ class Line:
 
     @property
     def family(self) -> int:
-        return socket.AF_INET6 if ":" in self.target.endpoint.host else socket.AF_INET
+        return family_of(self.target.endpoint.host)
 
     @property
     def tcp(self) -> Address:
@@ -272,18 +272,6 @@ class Line:
         made.connect(self.udp)
         self._asking.append(made)
         return made
-
-    def takes(self, asking: socket.socket, data: bytes, wait: float) -> bool:
-        """Whether somebody listens, as far as a machine tells: what came back of this datagram or those before."""
-        asking.settimeout(wait)
-        try:
-            asking.send(data)
-            asking.recv(1)
-        except ConnectionRefusedError:
-            return False
-        except OSError:
-            pass
-        return True
 
     def socket(self, name: str, host: str | None = None, port: int = 0) -> Socket:
         """A new UDP socket. OSError for an address that this machine does not have."""

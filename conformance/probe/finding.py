@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from conformance.endpoint import refuses
 from conformance.probe.asking import Control, nonce
 from conformance.probe.layouts import (
     BINARY,
@@ -49,7 +50,7 @@ class Finder(Members):
         self._witness = guest, asking
         self.leave_behind(host, guest)
         for attempt in range(2):
-            if not line.takes(asking, data, 0.1):
+            if refuses(asking, data, 0.1):
                 if attempt:
                     self._has_gone()
                 return attempt > 0
@@ -74,7 +75,7 @@ class Finder(Members):
             return False
         guest, asking = self._witness
         data = self.up.write(guest, nonce().encode())
-        if data is None or self.line.takes(asking, data, 0.0):
+        if data is None or not refuses(asking, data, 0.0):
             return False
         self._has_gone()
         return True

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from conformance.endpoint import Target, Unreachable
+from conformance.endpoint import Target, Unreachable, refuses
 from conformance.probe import families, replying, rules, telling
 from conformance.probe.asking import Answered, Control, fresh
 from conformance.probe.chatting import Chat
@@ -89,7 +89,7 @@ class _Probe:
             if self.line.exchanges:
                 return self._gone(str(died))
             knock = bytes([len("alicia")]) + b"alicia"  # stage 1's registration
-            there = self.line.takes(self.line.asking(), knock, 0.2)
+            there = not refuses(self.line.asking(), knock, 0.2)
             if there and (without := self._speaks_built_in(tcp=False)) is not None:
                 return without
             raise Unreachable(str(died)) from None
@@ -206,9 +206,7 @@ class _Probe:
                 return self._built_in(near[0], by_name)
         return self._described(answers, verified, near)
 
-    def _described(
-        self, answers: Answers, verified: Verified, near: tuple[Dialect, list[str]] | None
-    ) -> Probed:  # fmt: skip
+    def _described(self, answers: Answers, verified: Verified, near: tuple[Dialect, list[str]] | None) -> Probed:
         head = [
             f"How the server at {self.line.target.endpoint} talks, as far as it could be asked.", str(verified),
         ]  # fmt: skip

@@ -53,6 +53,8 @@ def test_without_a_ready_line_open_ports_are_enough_and_nobody_connects(target):
     server = target(SILENT, "{tcp}", "{udp}", "both")
     server.start()
     assert is_listening(server.endpoint)
+    while not server.output():  # its ports are open before it says so
+        time.sleep(0.01)
     assert server.output() == ["I say nothing of being there"]
 
 
