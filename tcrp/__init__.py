@@ -1,11 +1,11 @@
-"""TCRP, the chat-room protocol: wire formats and the protocol itself, without a socket or a clock.
+"""TCRP, the chat-room protocol: wire formats and protocol logic, without sockets, clocks or randomness.
 
     >>> import tcrp
     >>> tcrp.encode_packet(tcrp.ChatPacket("r1", b"secret", b"hello"))
     b'\\x02\\x06r1secrethello'
 
-Codecs are functions over plain NamedTuples. `dialects.get()` gives a dialect, whose `client()` and `server()` are
-TCP conversations to be fed with bytes. docs/spec.md has the clauses that errors name.
+Codecs are functions between bytes and plain NamedTuples. `dialects.get()` returns a dialect; its `client()` and
+`server()` return TCP conversations, which take and give bytes. docs/spec.md holds the clauses that errors name.
 """
 
 from tcrp import dialects
@@ -56,21 +56,20 @@ from tcrp.messages import (
     Join,
     List,
     Membership,
+    NoticeReason,
     Reply,
     Request,
     Rooms,
     Up,
     UpKind,
     Want,
-    Why,
 )
-from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey, TokenForm
+from tcrp.names import check_room, check_user
+from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey, TokenAlphabet, TokenForm
 from tcrp.request import decode_request, encode_raw_request, encode_request
 from tcrp.wire import (
     check_payload_size,
-    check_room,
     check_token,
-    check_user,
     decode_delivery,
     decode_frame,
     decode_header,
@@ -130,6 +129,7 @@ __all__ = [
     "MemberKey",
     "Membership",
     "MissingExtra",
+    "NoticeReason",
     "Operation",
     "Policy",
     "ProtocolError",
@@ -144,11 +144,11 @@ __all__ = [
     "State",
     "Status",
     "TimedOut",
+    "TokenAlphabet",
     "TokenForm",
     "Up",
     "UpKind",
     "Want",
-    "Why",
     "__version__",
     "check_payload_size",
     "check_room",

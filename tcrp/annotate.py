@@ -1,4 +1,4 @@
-"""Bytes beside the fields they are, row by row, as the layouts of `tcrp.layouts` declare them.
+"""Annotated dumps: each field of a layout on a row of its own, with its bytes, its name and its value.
 
     offset  bytes                                 field                 value
          0  02                                    RoomNameSize          2
@@ -9,8 +9,8 @@
         34  7b 22 75                              payload               '{"u'
          !  at 37: the payload ends after 3 of 40 bytes
 
-Truncated and wrong bytes are annotated as far as they go. Everything is shown, tokens and passwords included:
-this is for reading captured bytes, not for logs.
+Truncated and wrong bytes are annotated up to the field that does not fit. Tokens and passwords are shown: a dump is for
+reading captured bytes, not for logs.
 """
 
 from enum import IntEnum
@@ -21,7 +21,7 @@ from construct import Bytes, Construct, ConstructError, Renamed, SizeofError, St
 
 from tcrp.constants import NoticeKind, Operation, State, Status
 
-_MEANINGS: dict[str, type[IntEnum]] = {
+_ENUMS: dict[str, type[IntEnum]] = {
     "Operation": Operation,
     "State": State,
     "status": Status,
@@ -34,9 +34,11 @@ _HEAD, _TAIL = 5, 3
 
 
 class Row(NamedTuple):
-    """One field. `offset` is in bytes from the start of what was annotated, `problem` says what is wrong with it.
+    """One field of an annotated dump.
 
-    `at`: the offset of what is wrong, which may lie inside the field or just behind it.
+    `offset`: where the field begins, in bytes from the start of the annotated bytes.
+    `problem`: what is wrong with the field, or "".
+    `at`: the offset of the problem, which lies inside the field or right after it; None if there is no problem.
     """
 
     offset: int
@@ -48,7 +50,11 @@ class Row(NamedTuple):
 
 
 def annotate(data: bytes, layout: Struct) -> tuple[Row, ...]:
-    """A row for each field; where the bytes end early, do not fit the layout or are left over, the last row says so."""
+    """The bytes as rows, one for each field of the layout.
+
+    If the bytes end early or do not fit the layout, the row of that field is the last and has a problem. Bytes that are
+    left over get a row with a problem.
+    """
     stream = BytesIO(data)
     values: dict[str, Any] = {}
     rows: list[Row] = []
@@ -59,12 +65,12 @@ def annotate(data: bytes, layout: Struct) -> tuple[Row, ...]:
             value = field.parse_stream(stream, **values)
         except ConstructError as error:
             rest = data[start:]
-            text = show(rest) if isinstance(_inner(field), Bytes) else ""
+            text = bytes_text(rest) if isinstance(_unwrapped(field), Bytes) else ""
             at = len(data) if isinstance(error, StreamError) else start
-            rows.append(Row(start, rest, name, text, _why(field, values, len(rest), error), at))
+            rows.append(Row(start, rest, name, text, _problem(field, values, len(rest), error), at))
             return tuple(rows)
         values[field.name or ""] = value
-        rows.append(Row(start, data[start : stream.tell()], name, _value(name, value)))
+        rows.append(Row(start, data[start : stream.tell()], name, _value_text(name, value)))
     if rest := stream.read():
         at = len(data) - len(rest)
         rows.append(Row(at, rest, "trailing bytes", "", f"{len(rest)} bytes are left over", at))
@@ -72,8 +78,10 @@ def annotate(data: bytes, layout: Struct) -> tuple[Row, ...]:
 
 
 def mark(rows: tuple[Row, ...], offset: int, problem: str) -> tuple[Row, ...]:
-    """The same rows, where the one that holds `offset` says `problem`, unless it already says one. The last row holds
-    its own end too; an offset behind that gets a row of its own.
+    """The same rows, with `problem` on the row that holds the byte at `offset`.
+
+    A problem that the row already has stays. An offset right after the last row belongs to that row; an offset further
+    on gets a new row.
     """
     for index, row in enumerate(rows):
         end = row.offset + len(row.data)
@@ -84,13 +92,13 @@ def mark(rows: tuple[Row, ...], offset: int, problem: str) -> tuple[Row, ...]:
 
 
 def format_rows(rows: tuple[Row, ...]) -> str:
-    """The rows as lines of text. Long fields are cut, and then their size is said; the byte that a problem is about
-    is among those that are left, and `^^` stands under it.
+    """The rows as lines of text. Long fields are shortened and show their size. The byte of a problem is never left
+    out, and `^^` marks it on the next line.
     """
     lines = [_line("offset", "bytes", "field", "value")]
     for row in rows:
-        text, column = _hex(row.data, None if row.at is None else row.at - row.offset)
-        lines.append(_line(str(row.offset), text, row.field, _cut(row.value)))
+        text, column = _hex_text(row.data, None if row.at is None else row.at - row.offset)
+        lines.append(_line(str(row.offset), text, row.field, _shortened(row.value)))
         if row.problem:
             if column is not None:
                 lines.append(f"{'':{8 + column}}^^")
@@ -98,45 +106,45 @@ def format_rows(rows: tuple[Row, ...]) -> str:
     return "\n".join(lines)
 
 
-def _inner(field: Construct) -> Construct:
+def _unwrapped(field: Construct) -> Construct:
     while isinstance(field, Renamed):
         field = field.subcon
     return field
 
 
-def _why(field: Construct, values: dict[str, Any], found: int, error: ConstructError) -> str:
+def _problem(field: Construct, values: dict[str, Any], found: int, error: ConstructError) -> str:
     try:
         size = int(field.sizeof(**values))
     except SizeofError:
         size = 0
     if found < size:
-        return f"the {field.docs or field.name} ends after {found} of {_number(size)} bytes"
+        return f"the {field.docs or field.name} ends after {found} of {_number_text(size)} bytes"
     return str(error).splitlines()[-1]
 
 
-def _value(name: str, value: object) -> str:
+def _value_text(name: str, value: object) -> str:
     if isinstance(value, int):
-        meanings = _MEANINGS.get(name)
-        if meanings is None:
-            return _number(value)
-        return f"{value} {meanings(value).name}" if value in list(meanings) else f"{value} (unknown)"
-    return show(value) if isinstance(value, bytes) else repr(value)
+        enum = _ENUMS.get(name)
+        if enum is None:
+            return _number_text(value)
+        return f"{value} {enum(value).name}" if value in list(enum) else f"{value} (unknown)"
+    return bytes_text(value) if isinstance(value, bytes) else repr(value)
 
 
-def show(data: bytes) -> str:
-    """Bytes as quoted text if they are UTF-8, else as Python writes bytes. Control characters are escaped."""
+def bytes_text(data: bytes) -> str:
+    """Bytes as quoted text if they are UTF-8, else as a Python bytes literal. Control characters are escaped."""
     try:
         return repr(data.decode())
     except UnicodeDecodeError:
         return repr(data)
 
 
-def _number(value: int) -> str:
+def _number_text(value: int) -> str:
     return str(value) if value < 1 << 64 else f"about 2^{value.bit_length() - 1}"
 
 
-def _hex(data: bytes, spot: int | None) -> tuple[str, int | None]:
-    """The bytes as they are shown, and where in that the byte at `spot` stands, if there is one."""
+def _hex_text(data: bytes, spot: int | None) -> tuple[str, int | None]:
+    """The bytes as hex, shortened if there are many, and the column of the byte at `spot` in that text, or None."""
     size = len(data)
     if size * 3 - 1 <= _BYTES_WIDTH:
         parts, note = [range(size)], ""
@@ -153,7 +161,7 @@ def _hex(data: bytes, spot: int | None) -> tuple[str, int | None]:
     return text + note, column
 
 
-def _cut(value: str) -> str:
+def _shortened(value: str) -> str:
     return value if len(value) <= _VALUE_WIDTH else f"{value[:_VALUE_WIDTH]}…"
 
 

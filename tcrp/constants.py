@@ -1,4 +1,4 @@
-"""The numbers of the protocol. Sizes are in bytes, never in characters (TCRP-2.3a)."""
+"""The constants of the protocol. Every size is in bytes, never in characters (TCRP-2.3a)."""
 
 from enum import IntEnum
 from typing import Final
@@ -7,13 +7,14 @@ TCP_PORT: Final = 9001
 UDP_PORT: Final = 9002
 
 HEADER_SIZE: Final = 32
+"""The header before every TCP body (TCRP-2.1)."""
 MAX_ROOM_SIZE: Final = 255
 MAX_USER_SIZE: Final = 255
 MAX_TOKEN_SIZE: Final = 255
 MAX_PASSWORD_SIZE: Final = 1024
 MAX_PAYLOAD_SIZE: Final = 2**29
 MIN_PAYLOAD_LIMIT: Final = 1024
-"""A server's own limit on a payload is never lower than this (TCRP-2.4c)."""
+"""The lowest limit on payloads that a server may set (TCRP-2.4c)."""
 
 MAX_UP_SIZE: Final = 4096
 """The longest datagram from a client (TCRP-4.1)."""
@@ -21,7 +22,9 @@ MAX_DOWN_SIZE: Final = 4094
 """The longest datagram from a server (TCRP-4.6e)."""
 
 LEAVE: Final = b"exit"
+"""The message that leaves a room (TCRP-5.1a)."""
 SEPARATOR: Final = b": "
+"""The bytes between user name and message in a server's datagram (TCRP-4.6a)."""
 
 
 class Operation(IntEnum):
@@ -32,7 +35,7 @@ class Operation(IntEnum):
 
 
 class State(IntEnum):
-    """Where the exchange is (TCRP-3.1b)."""
+    """The State byte of a frame: which step of the exchange the frame is (TCRP-3.1b)."""
 
     REQUEST = 0
     ACK = 1
@@ -40,7 +43,7 @@ class State(IntEnum):
 
 
 class Status(IntEnum):
-    """The one byte that an ACK carries (TCRP-3.4a)."""
+    """The payload of an ACK, one byte (TCRP-3.4a)."""
 
     OK = 0
     ROOM_EXISTS = 1
@@ -52,7 +55,7 @@ class Status(IntEnum):
 
 
 class NoticeKind(IntEnum):
-    """The first byte of a datagram that is not chat: no user name can begin with one (TCRP-5.4a)."""
+    """The first byte of a notice. It tells a notice from chat, because no user name begins with it (TCRP-5.4a)."""
 
     DISCONNECT = 4
     INFORMATION = 5

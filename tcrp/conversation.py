@@ -1,15 +1,17 @@
-"""One TCP conversation, either side, as a state machine without a socket or a clock.
+"""One TCP conversation, on the server's side or the client's, as a state machine without a socket or a clock.
 
-The caller's whole duty, on both sides:
+The caller does this, on both sides:
 
-1. Send what `data_to_send()` returns, also right after the start and after every call below.
-2. Give every byte that arrives to `receive_data`, the end of the stream to `receive_eof`, and act on the events.
-3. When `now` reaches `timer()`, call `handle_timer`.
-4. A server answers each `Requested` with `send(Ack(...))` and, after OK, `send(Complete(...))` (or `send(Rooms(...))`).
-5. Once `closing` is true and everything is sent, close; a server drains what still arrives first (TCRP-2.6b).
+1. Send what `data_to_send()` returns, right after the start and after every call below.
+2. Pass every byte that arrives to `receive_data`, the end of the stream to `receive_eof`, and act on the events.
+3. Call `handle_timer` when `now` reaches `timer()`.
+4. As a server, answer each `Requested` with `send(Ack(...))` and, after OK, with `send(Complete(...))`; answer a
+   request for the list of rooms with `send(Rooms(...))`.
+5. When `closing` is true and everything is sent, close the connection. A server first reads and drops the bytes that
+   still arrive (TCRP-2.6b).
 
-`now` is in seconds of any clock that never goes back. No method raises for what the peer did: that is the event
-`Malformed`.
+`now` is in seconds, of any clock that never goes back. No method raises because of what the peer sent: wrong bytes give
+the event `Malformed`.
 """
 
 from typing import NamedTuple, Protocol
@@ -21,10 +23,11 @@ from tcrp.wire import check_payload_size, decode_frame, decode_header
 
 
 class Limits(NamedTuple):
-    """What a side grants its peer.
+    """The limits that a server sets its clients.
 
-    `payload`: bytes (TCRP-2.4c: not below 1024). `handshake`: seconds from the request's first byte to its last.
-    `silence`: seconds for a peer that says nothing at all, which may be a person still typing.
+    `payload`: bytes of a request's payload, at least 1024 (TCRP-2.4c).
+    `handshake`: seconds from the first byte of a request to its last.
+    `silence`: seconds for a client that has sent nothing yet. A person may still be typing.
     """
 
     payload: int = 64 * 1024
@@ -33,33 +36,37 @@ class Limits(NamedTuple):
 
 
 class Conversation(Protocol):
-    """What server, client and suite need of a TCP conversation in any dialect."""
+    """A TCP conversation in any dialect, as servers, clients and the conformance suite use it."""
 
     @property
     def closing(self) -> bool:
-        """True: nothing more is expected; close once everything is sent."""
+        """The conversation is complete: close the connection once everything is sent."""
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
-        """Take bytes as they come, in any segmentation (TCRP-2.5a)."""
+        """Take bytes from the peer, in any segmentation (TCRP-2.5a), and return the events that they give."""
 
     def receive_eof(self, now: float) -> list[Event]:
-        """Take the end of the peer's stream, which a reset is too (TCRP-3.6a)."""
+        """Take the end of the peer's stream, or a reset (TCRP-3.6a). The last event is `Ended`."""
 
     def timer(self) -> float | None:
-        """When `handle_timer` is due, or None."""
+        """The time at which the caller must call `handle_timer`, or None."""
 
     def handle_timer(self, now: float) -> list[Event]:
-        """Act if a deadline has passed."""
+        """Act on the deadline if it has passed. An earlier call does nothing."""
 
     def send(self, reply: Reply) -> None:
-        """Server: answer. RuntimeError for a reply that is not due."""
+        """Answer a request, as a server.
+
+        Raises RuntimeError if this reply is not due now, and on a client's side always. Raises LocalProtocolError if
+        the dialect cannot express the reply.
+        """
 
     def data_to_send(self) -> bytes:
-        """Bytes to write now; each is returned once."""
+        """The bytes to write now. Each byte is returned once."""
 
 
-class Outgoing:
-    """What either side of every dialect has: bytes that are to be sent, and a deadline."""
+class BaseConversation:
+    """The part that both sides share in every dialect: bytes to send, and a deadline."""
 
     def __init__(self, deadline: float | None = None) -> None:
         self._out = bytearray()
@@ -75,7 +82,11 @@ class Outgoing:
 
 
 class FrameReader:
-    """Frames out of a stream. Only bytes that have arrived are held: a claimed size allocates nothing (TCRP-2.4b)."""
+    """Splits a stream into frames.
+
+    It holds only bytes that have arrived: a size in a header allocates no memory (TCRP-2.4b). `payload_limit`: bytes of
+    a payload that are accepted.
+    """
 
     def __init__(self, payload_limit: int = MAX_PAYLOAD_SIZE) -> None:
         self._limit = payload_limit
@@ -84,15 +95,18 @@ class FrameReader:
 
     @property
     def started(self) -> bool:
-        """A frame has begun and is not whole."""
+        """Bytes of a frame have arrived that `next_frame` has not returned yet."""
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> None:
+        """Add bytes of the stream, in any segmentation."""
         self._buffer += data
 
     def next_frame(self) -> Frame | None:
-        """The next whole frame, or None until more bytes come. Raises RemoteProtocolError as soon as a claimed size
-        is too large; the reader is then of no further use.
+        """The next whole frame, or None until more bytes arrive.
+
+        Raises RemoteProtocolError for a frame that breaks the protocol; for a payload size above the limit it raises as
+        soon as the header is there. The reader cannot be used after an error.
         """
         if self._header is None:
             if len(self._buffer) < HEADER_SIZE:

@@ -1,4 +1,4 @@
-"""Where a server is, as people write it: `HOST[:TCP[:UDP]]`, IPv6 in brackets, `-` for no TCP."""
+"""The address of a server as users write it: `HOST[:TCP[:UDP]]`, IPv6 in brackets, `-` for no TCP."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from tcrp.dialects.base import Ports
 
 
 class Endpoint(NamedTuple):
-    """A host and its two ports. `tcp` is None where there is no TCP."""
+    """A host and its two ports. `tcp` is None if the server has no TCP."""
 
     host: str
     tcp: int | None
@@ -17,10 +17,10 @@ class Endpoint(NamedTuple):
 
 
 def parse_endpoint(text: str, defaults: Ports) -> Endpoint:
-    """Read `127.0.0.1`, `localhost:9001`, `[::1]:9001:9002` or `127.0.0.1:-:9002`.
+    """Parse `127.0.0.1`, `localhost:9001`, `[::1]:9001:9002` or `127.0.0.1:-:9002`.
 
-    A missing port is the default's; a missing UDP port beside a TCP port is the default's too.
-    ValueError, in one line that names the part, for anything else.
+    A port that is left out comes from `defaults`. Raises ValueError for anything else; its message is one line that
+    names the wrong part.
     """
     host, rest = _split_host(text)
     parts = rest.split(":")[1:] if rest else []
@@ -34,14 +34,14 @@ def parse_endpoint(text: str, defaults: Ports) -> Endpoint:
 
 
 def parse_port(text: str, field: str) -> int:
-    """A port number from 1 to 65535."""
+    """Parse a port number from 1 to 65535. Raises ValueError, with `field` in its message."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise ValueError(f"the {field} port is {text!r}: a number from 1 to 65535")
     return int(text)
 
 
 def format_address(host: str, port: int) -> str:
-    """`127.0.0.1:9001`, `[::1]:9001`."""
+    """An address as `127.0.0.1:9001` or `[::1]:9001`."""
     return f"{_bracketed(host)}:{port}"
 
 

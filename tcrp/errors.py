@@ -1,15 +1,15 @@
-"""Whose fault it is: `LocalProtocolError` is the caller's, `RemoteProtocolError` the peer's."""
+"""Errors. The type says whose fault it is: `LocalProtocolError` the caller's, `RemoteProtocolError` the peer's."""
 
 from tcrp.constants import Status
 
 
 class ProtocolError(ValueError):
-    """A value or some bytes that the protocol does not allow.
+    """A value or bytes that the protocol does not allow.
 
-    `clause`: the clause of docs/spec.md that is broken, `TCRP-2.3b`.
-    `field`: the field's name there, `RoomNameSize`.
-    `offset`: where the field begins, in bytes from the start of what was decoded; None where nothing was.
-    `value`, `limit`: what was found and what is allowed, where there is such a thing. Never a token or a password.
+    `clause`: the clause of docs/spec.md that is broken, for example `TCRP-2.3b`.
+    `field`: the name of the field in that clause, for example `RoomNameSize`.
+    `offset`: where the field begins, in bytes from the start of the decoded bytes; None if no bytes were decoded.
+    `value`, `limit`: the value that was found and what is allowed, or None. They never hold a token or a password.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class ProtocolError(ValueError):
 
 
 class LocalProtocolError(ProtocolError):
-    """The caller asked for something that cannot be said on the wire. Nothing was sent."""
+    """The caller asked for something that the protocol cannot express. Nothing was sent."""
 
 
 class MissingExtra(ImportError):
-    """A dialect needs a package that is not installed; the message is one line that says how to install it."""
+    """A dialect needs a package that is not installed. The message is one line that says how to install it."""
 
 
 class RemoteProtocolError(ProtocolError):
     """The peer's bytes break the protocol.
 
-    `status`: what a server answers to such a request (TCRP-3.7), for whoever writes the reply.
+    `status`: the status with which a server refuses a request that has this error (TCRP-3.7).
     """
 
     status: Status = Status.MALFORMED

@@ -1,4 +1,4 @@
-"""What a TCP conversation tells its caller, on either side."""
+"""The events that a TCP conversation returns to its caller, on the server's side and on the client's."""
 
 from typing import Final, NamedTuple, TypeAlias
 
@@ -7,9 +7,9 @@ from tcrp.messages import Address, Want
 
 
 class Requested(NamedTuple):
-    """Server: a whole request came. Answer with `send(Ack(...))`, and after OK `send(Complete(...))`.
+    """Server: a whole request has arrived. Answer with `send(Ack(...))` and, after OK, with `send(Complete(...))`.
 
-    `udp`: where the client declared that its datagrams go, in dialects that declare it.
+    `udp`: the client's UDP address, in dialects where the request declares it.
     """
 
     want: Want
@@ -17,22 +17,24 @@ class Requested(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Server: the member's UDP address came on TCP, after the token."""
+    """Server: the client has sent its UDP address on TCP, after it got the token."""
 
     udp: Address
 
 
 class Accepted(NamedTuple):
-    """Client: the server agreed; the token follows."""
+    """Client: the server has accepted the request; the token follows."""
 
 
 NO_STATUS: Final = -1
-"""The status of a refusal that has none, or none that is known."""
+"""The status of a refusal that carries no status, or one whose meaning is unknown."""
 
 
 class Refused(NamedTuple):
-    """Client: the server said no. `status` is a `Status` where the dialect's answer has that meaning, or another
-    integer as it came, or `NO_STATUS`; `text` is what the server said in words, if anything.
+    """Client: the server has refused the request.
+
+    `status`: a `Status` if the reply has that meaning in this dialect, else the integer that came, else `NO_STATUS`.
+    `text`: the server's words, or "".
     """
 
     status: int
@@ -40,32 +42,35 @@ class Refused(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """Client: in the room. `udp`: the address to receive on, where the server gives it out."""
+    """Client: the server has sent the token.
+
+    `udp`: the address to receive on, in dialects where the server gives it out.
+    """
 
     token: bytes
     udp: Address | None = None
 
 
 class Listed(NamedTuple):
-    """Client: the rooms there are."""
+    """Client: the names of all rooms."""
 
     rooms: tuple[str, ...]
 
 
 class Malformed(NamedTuple):
-    """Either side: the peer broke the protocol. What is to be answered is already in `data_to_send()`."""
+    """Either side: the peer's bytes break the protocol. If there is a reply to them, `data_to_send()` returns it."""
 
     error: RemoteProtocolError
 
 
 class Ended(NamedTuple):
-    """Either side: the peer closed. `early`: before the conversation had come to its end."""
+    """Either side: the peer has closed. `early`: it closed before the conversation was complete."""
 
     early: bool
 
 
 class TimedOut(NamedTuple):
-    """Either side: the peer took too long. `after`: seconds, the limit that passed."""
+    """Either side: the peer took too long. `after`: the limit in seconds."""
 
     after: float
 

@@ -1,36 +1,36 @@
-"""Bytes written as text: plain hex, or the output of hexdump -C, xxd, od -A x -t x1 and Wireshark.
+"""Bytes from text: plain hex, or the output of hexdump -C, xxd, od -A x -t x1 and Wireshark.
 
-Plain hex is groups of an even number of hex digits, separated by white space, colons or commas; a group may begin
-with `0x` or `\\x`. Every line of a dump begins with its offset, the first with 0, and holds as many bytes as the next
-line's offset says.
+Plain hex consists of groups of hex digits, an even number in each, separated by white space, colons or commas; a group
+may begin with `0x` or `\\x`. In a dump every line begins with its offset, and the first offset is 0. The offset of the
+next line says how many bytes a line holds.
 """
 
 import re
 
 _GROUP = re.compile(r"(?:0x|\\x)?([0-9a-f]+)", re.IGNORECASE)
-_PLAIN = re.compile(r"[\s:,]*+(?:(?>(?:0x|\\x)?[0-9a-f]++)[\s:,]*+)*+", re.IGNORECASE)  # never backtracks
-_BETWEEN = re.compile(r"[\s:,]*")
+_PLAIN_HEX = re.compile(r"[\s:,]*+(?:(?>(?:0x|\\x)?[0-9a-f]++)[\s:,]*+)*+", re.IGNORECASE)  # never backtracks
+_GAP = re.compile(r"[\s:,]*")
 _DUMP_LINE = re.compile(r"\s*(?:0x)?(?P<offset>[0-9a-f]{4,})(?P<gap>:[ \t]+|[ \t]+|:?$)(?P<rest>.*)", re.IGNORECASE)
-_BESIDE = re.compile(r" {2,}[|>].*| {3,}.*")
-_BESIDE_XXD = re.compile(r" {2,}.*")
+_TEXT_COLUMN = re.compile(r" {2,}[|>].*| {3,}.*")
+_XXD_TEXT_COLUMN = re.compile(r" {2,}.*")
 
 
 class HexError(ValueError):
-    """The text is not hex; the message says where it stops being so."""
+    """The text is not hex. The message says at which character or line."""
 
 
 def looks_like_hex(text: str) -> bool:
-    """Whether `parse_hex` is what this text is meant for: it holds nothing else, or it is a dump."""
-    return bool(text.strip()) and (_PLAIN.fullmatch(text) is not None or _dump_lines(text) is not None)
+    """Whether the text is meant as hex: plain hex and nothing else, or a dump."""
+    return bool(text.strip()) and (_PLAIN_HEX.fullmatch(text) is not None or _dump_lines(text) is not None)
 
 
 def parse_hex(text: str) -> bytes:
-    """The bytes that the text spells. Raises HexError."""
+    """The bytes that the text describes. Raises HexError."""
     lines = _dump_lines(text)
-    return _plain(text) if lines is None else _dump(lines)
+    return _parse_plain(text) if lines is None else _parse_dump(lines)
 
 
-def _plain(text: str) -> bytes:
+def _parse_plain(text: str) -> bytes:
     data = bytearray()
     position = _end_of_gap(text, 0)
     while position < len(text):
@@ -47,12 +47,16 @@ def _plain(text: str) -> bytes:
 
 
 def _end_of_gap(text: str, start: int) -> int:
-    gap = _BETWEEN.match(text, start)
+    gap = _GAP.match(text, start)
     return gap.end() if gap else start
 
 
 def _dump_lines(text: str) -> list[re.Match[str]] | None:
-    """The lines of a dump, or None if it is none: every line has an offset, the first 0, and no plain hex looks so."""
+    """The lines of a dump, or None if the text is not one.
+
+    In a dump every line has an offset, and that of the first line is 0. A single line must also have the gap after its
+    offset that plain hex does not have.
+    """
     lines = [line for line in text.splitlines() if line.strip()]
     found = [match for line in lines if (match := _DUMP_LINE.fullmatch(line))]
     stars = sum(line.strip() == "*" for line in lines)
@@ -63,7 +67,7 @@ def _dump_lines(text: str) -> list[re.Match[str]] | None:
     return found if len(found) > 1 or found[0]["gap"].startswith(":") or len(found[0]["gap"]) > 1 else None
 
 
-def _dump(lines: list[re.Match[str]]) -> bytes:
+def _parse_dump(lines: list[re.Match[str]]) -> bytes:
     base = _base(lines)
     data = bytearray()
     for number, line in enumerate(lines, 1):
@@ -82,7 +86,7 @@ def _dump(lines: list[re.Match[str]]) -> bytes:
 
 
 def _base(lines: list[re.Match[str]]) -> int:
-    """16, or 8 where only that fits the first line: od counts in octal unless told otherwise."""
+    """The base of the offsets: 16, or 8 if only 8 fits the first line. By default od writes octal offsets."""
     found = _line_bytes(lines[0])
     if len(lines) == 1 or found is None:
         return 16
@@ -92,14 +96,14 @@ def _base(lines: list[re.Match[str]]) -> int:
 def _offset(line: re.Match[str], base: int) -> int:
     try:
         return int(line["offset"], base)
-    except ValueError:  # 8 and 9 are no octal digits
+    except ValueError:  # 8 and 9 are not octal digits
         return -1
 
 
 def _line_bytes(line: re.Match[str]) -> bytes | None:
-    """The bytes before the text that stands beside them; None for words, whose byte order is the machine's."""
+    """The bytes of a line, without the text column. None if it holds words, whose byte order depends on the machine."""
     colon = line["gap"].startswith(":")
-    groups = (_BESIDE_XXD if colon else _BESIDE).sub("", line["rest"]).split()
+    groups = (_XXD_TEXT_COLUMN if colon else _TEXT_COLUMN).sub("", line["rest"]).split()
     if any(len(group) % 2 or not (colon or len(group) == 2) for group in groups):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The canonical layouts, declared with construct: how bytes lie.
+"""The layouts of the canonical dialect, declared with construct. Numbers are sizes in bytes.
 
     frame     RoomNameSize 1 | Operation 1 | State 1 | OperationPayloadSize 29 | room name | payload
               its payload: a request's text, the status 1 of an ACK, the token of a COMPLETE
@@ -6,8 +6,8 @@
     chat      user name | ": " | message                                         server to client
     notice    kind 1 (4 disconnect, 5 information) | text                         server to client
 
-These are what tables, annotated bytes and tests go by. A parse costs some 20 microseconds, so `tcrp.wire` slices by
-hand; a test holds it equal to what is declared here. Parsing is interpreted on purpose: a compiled construct accepts
+Annotated dumps are made from these declarations. To parse with them takes about 20 microseconds, so `tcrp.wire` slices
+by hand, and a test compares it with the declarations. The layouts are never compiled: a compiled construct accepts
 truncated input.
 """
 
@@ -34,7 +34,10 @@ from tcrp.errors import LocalProtocolError, RemoteProtocolError
 
 
 class Until(Construct):  # type: ignore[misc]  # construct is untyped
-    """The bytes before the first `separator`, which stays in the stream (NullTerminated looks at whole multiples)."""
+    """A construct for the bytes before the first `separator`. The separator stays in the stream.
+
+    construct's own NullTerminated does not fit: it finds a separator of several bytes only at multiples of its size.
+    """
 
     def __init__(self, separator: bytes) -> None:
         super().__init__()
@@ -92,11 +95,9 @@ request_layout = Struct("text" / GreedyBytes * "user name, or JSON object")
 
 status_layout = Struct("status" / Int8ub * "status")
 
-token_layout = Struct("token" / GreedyBytes * "token")
-
 
 def parse_layout(layout: Construct, data: bytes, clause: str) -> Any:
-    """What the bytes hold, as the layout says. RemoteProtocolError names the field at which it stopped."""
+    """Parse bytes by a layout. Raises RemoteProtocolError, which names the field that does not fit."""
     try:
         return layout.parse_stream(BytesIO(data))
     except ConstructError as error:
@@ -105,7 +106,7 @@ def parse_layout(layout: Construct, data: bytes, clause: str) -> Any:
 
 
 def build_layout(layout: Construct, fields: dict[str, Any], clause: str) -> bytes:
-    """The bytes of these fields. LocalProtocolError names the field that the layout cannot hold."""
+    """Build bytes by a layout. Raises LocalProtocolError, which names the field that does not fit."""
     try:
         return bytes(layout.build(fields))
     except ConstructError as error:

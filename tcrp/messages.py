@@ -1,7 +1,7 @@
-"""What travels, as values: frames and datagrams, what a client wants, what a server answers.
+"""Messages as values: frames, datagrams, a client's request, a server's reply.
 
-All are cheap NamedTuples that check nothing: values are checked where bytes become messages and
-messages become bytes (`tcrp.wire`).
+They are NamedTuples, cheap to make, and check nothing. The codecs (`tcrp.wire`, the dialects) check the values when
+they read and write bytes.
 """
 
 from enum import Enum
@@ -10,15 +10,16 @@ from typing import Final, NamedTuple, TypeAlias
 from tcrp.constants import Status
 
 Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
-"""A socket address as Python's socket module gives it: IPv4 has two items, IPv6 four."""
+"""A socket address as Python's socket module gives it: two items for IPv4, four for IPv6."""
 
 
 make: Final = tuple.__new__
-"""`make(Header, (...))` is `Header(...)` in half the time, for codecs: it counts no fields and knows no defaults."""
+"""`make(Header, (...))` gives the same value as `Header(...)` in half the time. It does not check the number of fields
+and fills in no defaults. Only codecs use it."""
 
 
 class Header(NamedTuple):
-    """The 32 bytes before every TCP body. Sizes in bytes."""
+    """The 32 bytes before every TCP body (TCRP-2.1). Sizes are in bytes."""
 
     room_size: int
     operation: int
@@ -27,7 +28,7 @@ class Header(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One TCP message: header and body. Unknown operations and states stay plain integers."""
+    """One TCP message: header and body (TCRP-2.2). Unknown operations and states stay plain integers."""
 
     room: str
     operation: int
@@ -36,7 +37,7 @@ class Frame(NamedTuple):
 
 
 class Request(NamedTuple):
-    """The payload of a request (TCRP-3.2a). No password is None."""
+    """The payload of a request (TCRP-3.2a). `password` is None if there is none."""
 
     user: str
     password: str | None = None
@@ -58,19 +59,22 @@ class ChatMessage(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """The receiver is no longer a member of the room (TCRP-5.4a)."""
+    """A datagram from the server: the receiver is no longer a member of the room (TCRP-5.4a)."""
 
     text: str
 
 
 class Information(NamedTuple):
-    """Something the server tells and a client may show (TCRP-5.5)."""
+    """A datagram from the server with a text that a client may show (TCRP-5.5)."""
 
     text: str
 
 
 class Create(NamedTuple):
-    """A client wants a new room. `capacity` counts the host and is said only where the dialect can."""
+    """A client wants to create a room.
+
+    `capacity`: the greatest number of members, the host included; None in dialects without capacities.
+    """
 
     room: str
     user: str
@@ -79,7 +83,10 @@ class Create(NamedTuple):
 
 
 class Join(NamedTuple):
-    """A client wants to enter a room; `invite` is the token to enter by, where the dialect has invitations."""
+    """A client wants to join a room.
+
+    `invite`: the host's token, which finds the room in dialects with invitations; None in all others.
+    """
 
     room: str
     user: str
@@ -88,27 +95,31 @@ class Join(NamedTuple):
 
 
 class List(NamedTuple):
-    """A client wants to know the rooms, where the dialect can list them."""
+    """A client wants the names of all rooms, in dialects that can list them."""
 
 
 Want: TypeAlias = Create | Join | List
+"""What a client asks for."""
 
 
 class Ack(NamedTuple):
-    """A server's first answer. Any status but OK is its last."""
+    """A server's first reply. A status other than OK refuses the request, and no second reply follows."""
 
     status: Status
 
 
 class Complete(NamedTuple):
-    """A server's second answer: the token, and the UDP address given out where the dialect does that."""
+    """A server's second reply, after an Ack with OK.
+
+    `address`: the UDP address that the client must use, in dialects where the server gives addresses out.
+    """
 
     token: bytes
     address: Address | None = None
 
 
 class Rooms(NamedTuple):
-    """A server's answer to List."""
+    """A server's reply to List: the names of all rooms."""
 
     names: tuple[str, ...]
 
@@ -117,7 +128,7 @@ Reply: TypeAlias = Ack | Complete | Rooms
 
 
 class UpKind(Enum):
-    """What a client's datagram means."""
+    """What a client's datagram does: register its sender's address, chat, or leave the room."""
 
     REGISTER = "register"
     CHAT = "chat"
@@ -125,7 +136,7 @@ class UpKind(Enum):
 
 
 class Up(NamedTuple):
-    """A client's datagram in any dialect. None: this dialect's datagram does not carry the field."""
+    """A client's datagram in any dialect. A field is None if the datagrams of this dialect do not carry it."""
 
     kind: UpKind
     room: str | None
@@ -135,7 +146,7 @@ class Up(NamedTuple):
 
 
 class DownKind(Enum):
-    """What a server's datagram means."""
+    """What a server's datagram is: chat, a notice that the membership has ended, another notice, or unreadable."""
 
     CHAT = "chat"
     CLOSED = "closed"
@@ -143,8 +154,8 @@ class DownKind(Enum):
     UNKNOWN = "unknown"
 
 
-class Why(Enum):
-    """What a notice is about. `Policy.tell` says who hears of each."""
+class NoticeReason(Enum):
+    """The reason of a notice. `Policy.tell` says who gets it."""
 
     JOINED = "joined"
     LEFT = "left"
@@ -159,21 +170,24 @@ class Why(Enum):
 class Down(NamedTuple):
     """A server's datagram in any dialect.
 
-    A server fills `user` (who speaks, or whom a notice is about), `body` (of chat), and for a notice `why`
-    and `room`, and the dialect finds the words. A client reads `user` and `body`, which of a notice is its text.
-    `datagram`: the sender's, as it came, for dialects that send on just that.
+    To write one, a server fills in `user`, and `body` for chat or `why` and `room` for a notice; the dialect chooses
+    the words. A client that reads one gets `user` and `body`.
+
+    `user`: the sender of chat, or the member that a notice is about.
+    `body`: the message of chat, or the text of a notice.
+    `datagram`: the sender's datagram as it came, for dialects that relay it unchanged.
     """
 
     kind: DownKind
     user: str | None
     body: bytes = b""
-    why: Why | None = None
+    why: NoticeReason | None = None
     room: str | None = None
     datagram: bytes = b""
 
 
 class Membership(NamedTuple):
-    """What a client holds once it is in: all that writing and reading its datagrams needs."""
+    """What a client knows after it has joined. Reading and writing its datagrams needs nothing else."""
 
     room: str
     user: str

@@ -1,7 +1,7 @@
 """The payload of a request: a JSON object, or the user name itself (TCRP-3.2a, TCRP-3.2i).
 
-What RFC 8259 forbids is refused even where Python's json module takes it: NaN and Infinity, lone surrogates,
-anything but UTF-8. Numbers are never needed, so none is converted and none can be too large.
+Everything that RFC 8259 forbids is refused, also where Python's json module accepts it: NaN, Infinity, lone surrogates,
+and encodings other than UTF-8. Numbers are never needed and not converted: Python cannot convert very long ones.
 """
 
 import json
@@ -12,7 +12,7 @@ from tcrp.constants import MAX_PASSWORD_SIZE
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import request_layout
 from tcrp.messages import Request
-from tcrp.wire import check_user, user_problem
+from tcrp.names import check_user, user_problem
 
 _ESCAPES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
@@ -22,7 +22,10 @@ _ESCAPES = re.compile(
 
 
 def decode_request(payload: bytes) -> Request:
-    """Decode what a request carries. A password of null or "" is None (TCRP-3.2b)."""
+    """Decode the payload of a request. A password of null or "" is None (TCRP-3.2b).
+
+    Raises RemoteProtocolError for a malformed payload (TCRP-3.2, TCRP-3.3, TCRP-3.7).
+    """
     try:
         text = request_layout.parse(payload).text.decode()
     except UnicodeDecodeError as error:
@@ -31,8 +34,8 @@ def decode_request(payload: bytes) -> Request:
             "TCRP-3.7c", offset=error.start, limit="UTF-8",
         ) from None  # fmt: skip
     if not text.startswith("{"):
-        return Request(_remote_user(text))
-    fields = _decode_object(text)
+        return Request(_checked_user(text))
+    fields = decode_json(text)  # an object, because it begins with `{`
     if "username" not in fields:
         raise _malformed("the object has no username", "TCRP-3.2c", field="username")
     user, password = fields["username"], fields.get("password")
@@ -46,11 +49,14 @@ def decode_request(payload: bytes) -> Request:
             f"the password has {size} bytes: at most {MAX_PASSWORD_SIZE}", "TCRP-3.2c",
             field="password", value=size, limit=MAX_PASSWORD_SIZE,
         )  # fmt: skip
-    return Request(_remote_user(user), password or None)
+    return Request(_checked_user(user), password or None)
 
 
 def encode_request(request: Request) -> bytes:
-    """Encode the JSON form, which can carry every user name and a password."""
+    """Encode the JSON form, which can hold every user name and a password.
+
+    Raises LocalProtocolError for a user name or a password that the protocol does not allow.
+    """
     user = check_user(request.user).decode()
     fields = {"username": user}
     if request.password is not None and request.password != "":
@@ -60,7 +66,10 @@ def encode_request(request: Request) -> bytes:
 
 
 def encode_raw_request(user: str) -> bytes:
-    """Encode the raw form: the user name alone, which therefore cannot begin with `{` (TCRP-3.2i)."""
+    """Encode the raw form: the user name alone. A name that begins with `{` would be read as JSON (TCRP-3.2i).
+
+    Raises LocalProtocolError for such a name and for one that the protocol does not allow.
+    """
     encoded = check_user(user)
     if encoded.startswith(b"{"):
         raise LocalProtocolError(
@@ -70,11 +79,10 @@ def encode_raw_request(user: str) -> bytes:
     return encoded
 
 
-def _decode_object(text: str) -> dict[str, Any]:
+def decode_json(text: str) -> Any:
+    """The value of a JSON text, every number in it as 0. Raises RemoteProtocolError (TCRP-3.2g, TCRP-3.2h)."""
     try:
-        fields: dict[str, Any] = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=lambda _: 0, parse_float=lambda _: 0.0
-        )
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
     except RecursionError:
         raise _malformed("the JSON is nested too deeply", "TCRP-3.2h") from None
     except json.JSONDecodeError as error:
@@ -88,14 +96,14 @@ def _decode_object(text: str) -> dict[str, Any]:
                 f"the JSON holds the lone surrogate {escape[0]}",
                 "TCRP-3.2g", offset=len(text[: escape.start()].encode()), value=escape[0],
             )  # fmt: skip
-    return fields
+    return value
 
 
 def _refuse_constant(name: str) -> None:
     raise _malformed(f"{name} is not JSON", "TCRP-3.2g", value=name)
 
 
-def _remote_user(user: str) -> str:
+def _checked_user(user: str) -> str:
     if problem := user_problem(user):
         clause = "TCRP-3.3b" if user else "TCRP-3.7e"
         raise _malformed(problem.message, clause, field="user name", value=problem.value, limit=problem.limit)

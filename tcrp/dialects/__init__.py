@@ -1,6 +1,6 @@
-"""The dialects by name. A new one is a file beside this one and a line in `_DIALECTS`.
+"""The dialects by name. To add a dialect, add a module or a TOML file to this folder and a line to `_DIALECTS`.
 
-A built-in dialect that a TOML file can say is such a file, and is read when it is first asked for.
+A TOML file is read when its dialect is first used.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tcrp.dialects.base import Can, Dialect, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Dialect, Layouts, Passwords, Ports
 from tcrp.dialects.fixed_fields import FixedFields
 from tcrp.dialects.fixed_width import FixedWidth
 from tcrp.dialects.json_envelope import JsonEnvelope
@@ -20,29 +20,29 @@ FILE_ENDING: Final = ".toml"
 
 
 class UnknownDialect(ValueError):
-    """No dialect has this name, and the message names those there are; or it is a file that says none."""
+    """There is no dialect of this name, or the file does not describe one. The message is one line."""
 
 
 def _from_file(path: str | Path) -> Dialect:
-    from tcrp.dialects.contradictions import WrongAnswer
+    from tcrp.dialects.contradictions import WrongSetting
     from tcrp.dialects.file import DialectFileError
     from tcrp.dialects.framed import Framed
 
     try:
         return Framed.load(path)
-    except (DialectFileError, WrongAnswer) as error:
+    except (DialectFileError, WrongSetting) as error:
         raise UnknownDialect(str(error)) from None
 
 
-def _shipped(name: str) -> Callable[[], Dialect]:
+def _shipped_file(name: str) -> Callable[[], Dialect]:
     return lambda: _from_file(Path(__file__).with_name(name))
 
 
 _DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
     "tcrp": Tcrp,
     "stage1": Stage1,
-    "model-answer": _shipped("model_answer.toml"),
-    "json-status": _shipped("json_status.toml"),
+    "model-answer": _shipped_file("model_answer.toml"),
+    "json-status": _shipped_file("json_status.toml"),
     "json-envelope": JsonEnvelope,
     "fixed-fields": FixedFields,
     "fixed-width": FixedWidth,
@@ -50,12 +50,15 @@ _DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get` takes."""
+    """The names of the built-in dialects."""
     return tuple(_DIALECTS)
 
 
 def get(name: str = DEFAULT) -> Dialect:
-    """The dialect of this name, or of this file: what ends in `.toml` or holds a `/`. Raises UnknownDialect."""
+    """The built-in dialect of this name, or the dialect of a file, if the name ends in `.toml` or holds a `/`.
+
+    Raises UnknownDialect.
+    """
     if name in _DIALECTS:
         return _built_in(name)
     if name.endswith(FILE_ENDING) or "/" in name:
@@ -64,7 +67,10 @@ def get(name: str = DEFAULT) -> Dialect:
 
 
 def to_text(dialect: Dialect) -> str:
-    """What `of_text` makes this dialect of again, wherever its file may be then: its name, or its file's text."""
+    """The dialect as a text that `of_text` reads: the name of a built-in dialect, or the text of a dialect file.
+
+    The text stays valid if the file moves. Raises UnknownDialect for a dialect that is neither.
+    """
     if dialect.name in _DIALECTS and get(dialect.name) is dialect:
         return dialect.name
     from tcrp.dialects.file import dumps
@@ -72,20 +78,20 @@ def to_text(dialect: Dialect) -> str:
 
     if not isinstance(dialect, Framed):
         raise UnknownDialect(f"dialect {dialect.name} is neither built in nor said by a file")
-    return dumps(dialect.answers)
+    return dumps(dialect.settings)
 
 
 def of_text(text: str) -> Dialect:
-    """The dialect of `to_text`, or of anything that `get` takes. Raises UnknownDialect."""
+    """The dialect of a text from `to_text`, or of anything that `get` accepts. Raises UnknownDialect."""
     if "\n" not in text:
         return get(text)
-    from tcrp.dialects.contradictions import WrongAnswer
+    from tcrp.dialects.contradictions import WrongSetting
     from tcrp.dialects.file import DialectFileError, loads
     from tcrp.dialects.framed import Framed
 
     try:
-        return Framed(loads(text))
-    except (DialectFileError, WrongAnswer) as error:
+        return Framed(loads(text), checked=True)
+    except (DialectFileError, WrongSetting) as error:
         raise UnknownDialect(str(error)) from None
 
 
@@ -96,7 +102,7 @@ def _built_in(name: str) -> Dialect:
 
 __all__ = [
     "DEFAULT",
-    "Can",
+    "Capabilities",
     "Dialect",
     "Layouts",
     "Passwords",

@@ -1,4 +1,4 @@
-"""What every dialect is: a codec for datagrams, a conversation for TCP, and a Policy for the rules of rooms."""
+"""The interface of a dialect: a codec for datagrams, conversations for TCP, and a Policy with the rules of rooms."""
 
 from typing import NamedTuple, Protocol
 
@@ -10,96 +10,120 @@ from tcrp.policy import Policy
 
 
 class Ports(NamedTuple):
-    """Default ports; `tcp` is None where the dialect has no TCP."""
+    """The default ports. `tcp` is None if the dialect has no TCP."""
 
     tcp: int | None
     udp: int
 
 
-class Can(NamedTuple):
-    """What a dialect is able to say. Clients, servers and the suite act on it and never on a name."""
+class Capabilities(NamedTuple):
+    """What a dialect can express. Clients, servers and the conformance suite look at this, never at the name."""
 
     tcp: bool = True
+    """There is TCP, and clients send requests on it."""
     rooms: bool = True
+    """There is more than one room."""
     passwords: bool = True
+    """A room can have a password."""
     listing: bool = False
+    """A client can list the rooms."""
     capacity: bool = False
+    """The creator of a room can limit the number of its members."""
     invites: bool = False
+    """A client joins a room with the token of its host."""
     keepalive: bool = True
-    """A member can send something that counts as activity and that nobody sees."""
+    """A member can send a datagram that counts as activity and that nobody sees."""
     notices: bool = True
-    """A notice can be told from chat."""
+    """A client can tell a notice from chat."""
     frames: bool = True
     """Requests and replies are frames with the 32-byte header of section 2."""
     one_port: bool = False
-    """A client's datagrams go where its TCP connection comes from, so both have one port number."""
+    """A client's datagrams go to the address of its TCP connection, so its TCP port and UDP port have one number."""
 
 
 class Layouts(NamedTuple):
-    """How bytes are declared, for whoever shows them field by field. None: nothing is declared but bytes."""
+    """The declared layouts of a dialect, for showing bytes field by field. None: no fields are declared."""
 
     up: Struct | None = None
+    """A client's datagram."""
     down: Struct | None = None
+    """A server's datagram with chat."""
     notice: Struct | None = None
-    """Of a server's datagram that begins with a byte of `NoticeKind`, where such a one is a notice."""
+    """A server's datagram that begins with a byte of `NoticeKind`, in dialects where this is a notice."""
     status: Struct | None = None
-    """Of what an ACK carries, where a frame's State tells request, ACK and COMPLETE apart as section 3 does."""
+    """The payload of an ACK, in dialects where the State tells request, ACK and COMPLETE apart as in section 3."""
 
 
 class Passwords(Protocol):
-    """How a dialect's passwords are kept, where the server may not choose. Both calls may be slow."""
+    """How passwords are stored, in dialects where the server cannot choose it. Both calls may be slow."""
 
     def hash(self, password: str) -> bytes:
-        """What the server stores."""
+        """The bytes that the server stores for a password."""
 
     def verify(self, password: str, stored: bytes) -> bool:
-        """Whether the password offered is the one stored."""
+        """Whether a password is the one that was stored."""
 
 
 class Dialect(Protocol):
-    """One way to speak TCRP. Immutable, no I/O."""
+    """One variant of TCRP. It is immutable and does no I/O."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name that `tcrp.dialects.get` takes, or that a dialect file gives."""
 
     @property
-    def ports(self) -> Ports: ...
+    def ports(self) -> Ports:
+        """The default ports."""
 
     @property
-    def policy(self) -> Policy: ...
+    def policy(self) -> Policy:
+        """The rules of rooms."""
 
     @property
-    def can(self) -> Can: ...
+    def can(self) -> Capabilities:
+        """What the dialect can express."""
 
     @property
-    def layouts(self) -> Layouts: ...
+    def layouts(self) -> Layouts:
+        """The declared layouts."""
 
     @property
     def passwords(self) -> Passwords | None:
-        """None: the server keeps them as it likes. Raises MissingExtra where they need what is not installed."""
+        """How passwords are stored. None: the server chooses.
+
+        Raises MissingExtra if this needs a package that is not installed.
+        """
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
-        """A client's conversation. `udp`: the client's bound UDP address, for dialects that tell it to the server.
+        """A client's conversation.
 
-        Not strict: what is wrong in a reply and yet readable is told by `Malformed`, and the conversation goes on.
+        `udp`: the client's UDP address, already bound, for dialects in which the client sends it to the server.
+        `strict`: False: if a reply is wrong but readable, the conversation returns `Malformed` and goes on.
 
-        Raises LocalProtocolError for a want that this dialect cannot say, MissingExtra where saying it needs what is
-        not installed.
+        Raises LocalProtocolError if this dialect cannot express the request, and MissingExtra if it needs a package
+        that is not installed.
         """
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
-        """A server's conversation with the peer that has just connected."""
+        """A server's conversation with a client that has just connected from `peer`.
+
+        Raises LocalProtocolError in a dialect without TCP.
+        """
 
     def read_up(self, data: bytes, source: Address) -> Up:
-        """Read a client's datagram; RemoteProtocolError for one to be dropped."""
+        """Read a client's datagram. Raises RemoteProtocolError for one that a server must drop."""
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
-        """Write a client's datagram. None: this dialect has no such datagram. LocalProtocolError for a body that
-        does not fit or that would mean something else than `kind`.
+        """Write a client's datagram. Returns None if this dialect has no datagram of this kind.
+
+        Raises LocalProtocolError for a body that does not fit, and for one that would make a datagram of another kind.
         """
 
     def read_down(self, data: bytes, member: Membership) -> Down:
-        """Read a server's datagram; what cannot be read is DownKind.UNKNOWN with the bytes as body."""
+        """Read a server's datagram. An unreadable one gives DownKind.UNKNOWN with all its bytes as body."""
 
     def write_down(self, down: Down) -> bytes | None:
-        """Write a server's datagram. None: this dialect cannot say it. LocalProtocolError: it would not fit."""
+        """Write a server's datagram. Returns None if this dialect cannot express it.
+
+        Raises LocalProtocolError if it does not fit.
+        """

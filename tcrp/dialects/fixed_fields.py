@@ -1,11 +1,11 @@
-"""Fixed fields: chat as text between colons; rooms are entered as `fixed_control` draws it.
+"""The dialect `fixed-fields`: on TCP a header of fixed fields, on UDP text that is separated by colons.
 
-TCP   a header of fixed fields, padded with spaces; see fixed_control
+TCP   a header of fixed fields, padded with spaces; see `fixed_control`
 UDP   up      token ":" user ":" message      `exit` leaves; an empty message is chat
       down    user ":" message                to the sender too
 
-A guest that leaves is heard to say `exit`; a host takes the room with it, without a word. Silence closes a room only
-once its host speaks again.
+When a guest leaves, the others get the message `exit` from it. When the host leaves, the room closes without a notice.
+A silent room closes when its host sends again.
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,14 @@ from construct import Const, GreedyBytes, Struct
 from tcrp import constants
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Can, Layouts, Passwords, Ports
-from tcrp.dialects.fixed_control import (
-    CLIENT_PORT,
-    ClientConversation,
-    ServerConversation,
-    check_user,
-    decode_text,
-    text_bytes,
-)
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.fixed_client import FixedClient
+from tcrp.dialects.fixed_control import CLIENT_PORT
+from tcrp.dialects.fixed_server import FixedServer
+from tcrp.dialects.fixed_text import check_user_name, decode_utf8, encode_utf8
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import Until
-from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want, Why
+from tcrp.messages import Address, Down, DownKind, Membership, NoticeReason, Up, UpKind, Want
 from tcrp.policy import Audience, Bind, Idle, IdleScope, MemberKey, Policy, Register, RoomKey
 
 SEPARATOR = b":"
@@ -51,23 +47,26 @@ POLICY = Policy(
     bind=Bind.ADDRESS,
     register=Register.ASSIGNED,
     echo=True,
-    tell={Why.LEFT: Audience.OTHERS},
+    tell={NoticeReason.LEFT: Audience.OTHERS},
     idle=Idle(60.0, frozenset({UpKind.CHAT}), IdleScope.ROOM),
-    max_failures=100,  # a client binds its address a moment after others may speak to it
+    max_failures=100,  # others may send to a client a moment before it has bound its address
     client_port=CLIENT_PORT,
     typing=300.0,
 )
 
 
-def read_kind(message: bytes) -> UpKind:
-    """Empty messages are chat."""
+def kind_of_message(message: bytes) -> UpKind:
+    """LEAVE for `exit`, CHAT for every other message, also for an empty one."""
     return UpKind.LEAVE if message == constants.LEAVE else UpKind.CHAT
 
 
-def message_of(kind: UpKind, body: bytes) -> bytes:
-    """The message that says this, of CHAT and LEAVE. LocalProtocolError for chat that would leave or is not UTF-8."""
+def up_message(kind: UpKind, body: bytes) -> bytes:
+    """The message of a client's datagram of kind CHAT or LEAVE.
+
+    Raises LocalProtocolError for chat that would leave the room and for chat that is not UTF-8.
+    """
     message = constants.LEAVE if kind is UpKind.LEAVE else body
-    if read_kind(message) is not kind:
+    if kind_of_message(message) is not kind:
         raise LocalProtocolError(
             "a datagram with this message would leave the room", clause="TCRP-5.1d", field="message", value=message
         )
@@ -82,31 +81,31 @@ def message_of(kind: UpKind, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class FixedFields:
-    """The dialect; see `Dialect` for what the methods promise."""
+    """The dialect. `Dialect` documents the methods."""
 
     name: str = "fixed-fields"
     ports: Ports = Ports(9001, 9002)
     policy: Policy = POLICY
-    can: Can = Can(capacity=True, invites=True, keepalive=False, notices=False, frames=False)
+    can: Capabilities = Capabilities(capacity=True, invites=True, keepalive=False, notices=False, frames=False)
     layouts: Layouts = Layouts(up_layout, down_layout)
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
-        return ClientConversation(want, strict)
+        return FixedClient(want, strict)
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
-        return ServerConversation(limits, now)
+        return FixedServer(limits, now)
 
     def read_up(self, data: bytes, source: Address) -> Up:
         _check_chat(data, MAX_UP_SIZE, 2)
         token, user, message = bytes(data).split(SEPARATOR)
-        return Up(read_kind(message), None, token, user.decode(), message)
+        return Up(kind_of_message(message), None, token, user.decode(), message)
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
         if kind is UpKind.REGISTER:
             return None  # an empty message would be relayed
-        message = message_of(kind, body)
-        check_user(member.user)
+        message = up_message(kind, body)
+        check_user_name(member.user)
         return _write_chat(member.user, message, MAX_UP_SIZE, member.token)
 
     def read_down(self, data: bytes, member: Membership) -> Down:
@@ -118,19 +117,22 @@ class FixedFields:
         return Down(DownKind.CHAT, user.decode(), message)
 
     def write_down(self, down: Down) -> bytes | None:
-        message = said_down(down)
+        message = down_message(down)
         return None if message is None else _write_chat(down.user or "", message, MAX_DOWN_SIZE)
 
 
-def said_down(down: Down) -> bytes | None:
-    """The message of a server's datagram. Others hear of a member that leaves as if it had said so."""
+def down_message(down: Down) -> bytes | None:
+    """The message of a server's datagram, or None if there is no such datagram.
+
+    The notice that a member has left is the message `exit` from that member.
+    """
     if down.kind is DownKind.CHAT:
         return down.body
-    return constants.LEAVE if (down.kind, down.why) == (DownKind.INFO, Why.LEFT) else None
+    return constants.LEAVE if (down.kind, down.why) == (DownKind.INFO, NoticeReason.LEFT) else None
 
 
 def _check_chat(data: bytes, most: int, separators: int) -> None:
-    """What the layouts do not say of a datagram: its length, that it is text, and how many `:` it holds."""
+    """Check what the layouts do not declare: the length of a datagram, its number of `:`, and that it is UTF-8."""
     if len(data) > most:
         raise RemoteProtocolError(
             f"the datagram has {len(data)} bytes: at most {most}",
@@ -141,11 +143,11 @@ def _check_chat(data: bytes, most: int, separators: int) -> None:
             f"the datagram holds {count} ':': exactly {separators}",
             clause="TCRP-4.2b", field="separator", offset=0, value=count, limit=separators,
         )  # fmt: skip
-    decode_text(data, "datagram", 0)
+    decode_utf8(data, "datagram", 0)
 
 
 def _write_chat(user: str, message: bytes, most: int, token: bytes | None = None) -> bytes:
-    name = text_bytes(user, "user name")
+    name = encode_utf8(user, "user name")
     for field, value in (("user name", name), ("message", message), ("token", token or b"")):
         _check_colon(value, field)
     data = SEPARATOR.join((name, message) if token is None else (token, name, message))

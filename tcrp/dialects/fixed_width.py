@@ -1,11 +1,11 @@
-"""Fixed width: as `fixed_fields`, but for datagrams, whose fields are all of fixed size.
+"""The dialect `fixed-width`: as `fixed-fields`, except that all fields of a datagram have a fixed size, in bytes.
 
-TCP   a header of fixed fields, padded with spaces; see fixed_control
-UDP   up      token 32 | user 255 | message 3809      4096 bytes, text filled up with NUL; `exit` leaves
+TCP   a header of fixed fields, padded with spaces; see `fixed_control`
+UDP   up      token 32 | user 255 | message 3809      4096 bytes, text padded with NUL; `exit` leaves
       down    user 255 | message 3839                 4094 bytes; to the sender too
 
-The token in a datagram is the 36 characters of the host token without its hyphens. A silent member is removed,
-without a word; with the host the room goes.
+The token in a datagram is the host token of 36 characters without its four hyphens. A silent member is removed without
+a notice. If it is the host, the room closes.
 """
 
 import re
@@ -16,9 +16,9 @@ from construct import Adapter, Bytes, Struct
 
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
 from tcrp.dialects.base import Layouts
-from tcrp.dialects.fixed_control import check_user, text_bytes
 from tcrp.dialects.fixed_fields import POLICY as FIXED_FIELDS_POLICY
-from tcrp.dialects.fixed_fields import FixedFields, message_of, read_kind, said_down
+from tcrp.dialects.fixed_fields import FixedFields, down_message, kind_of_message, up_message
+from tcrp.dialects.fixed_text import check_user_name, encode_utf8
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind
 from tcrp.policy import Idle, Policy
@@ -31,8 +31,8 @@ DOWN_MESSAGE_SIZE = 3839
 _UUID = re.compile(rb"(.{8})-(.{4})-(.{4})-(.{4})-(.{12})", re.DOTALL)
 
 
-class Filled(Adapter):  # type: ignore[misc]  # construct is untyped
-    """Bytes in a field of fixed size, filled up with NUL, which is taken off again on reading."""
+class NulPadded(Adapter):  # type: ignore[misc]  # construct is untyped
+    """Bytes in a field of fixed size, padded with NUL. The padding is removed when the field is read."""
 
     def __init__(self, size: int) -> None:
         super().__init__(Bytes(size))
@@ -47,13 +47,13 @@ class Filled(Adapter):  # type: ignore[misc]  # construct is untyped
 
 up_layout = Struct(
     "token" / Bytes(SHORT_TOKEN_SIZE) * "host token, without hyphens",
-    "user" / Filled(USER_FIELD_SIZE) * "user name",
-    "message" / Filled(UP_MESSAGE_SIZE) * "message",
+    "user" / NulPadded(USER_FIELD_SIZE) * "user name",
+    "message" / NulPadded(UP_MESSAGE_SIZE) * "message",
 )
 
 down_layout = Struct(
-    "user" / Filled(USER_FIELD_SIZE) * "user name",
-    "message" / Filled(DOWN_MESSAGE_SIZE) * "message",
+    "user" / NulPadded(USER_FIELD_SIZE) * "user name",
+    "message" / NulPadded(DOWN_MESSAGE_SIZE) * "message",
 )
 
 POLICY = replace(FIXED_FIELDS_POLICY, idle=Idle(60.0, frozenset({UpKind.CHAT})))
@@ -61,46 +61,46 @@ POLICY = replace(FIXED_FIELDS_POLICY, idle=Idle(60.0, frozenset({UpKind.CHAT})))
 
 @dataclass(frozen=True, slots=True)
 class FixedWidth(FixedFields):
-    """The dialect; see `Dialect` for what the methods promise."""
+    """The dialect. `Dialect` documents the methods."""
 
     name: str = "fixed-width"
     policy: Policy = POLICY
     layouts: Layouts = Layouts(up_layout, down_layout)
 
     def read_up(self, data: bytes, source: Address) -> Up:
-        user, message = _read(data, SHORT_TOKEN_SIZE, MAX_UP_SIZE)
-        return Up(read_kind(message), None, _hyphenated(bytes(data[:SHORT_TOKEN_SIZE])), user, message)
+        user, message = _read_fields(data, SHORT_TOKEN_SIZE, MAX_UP_SIZE)
+        return Up(kind_of_message(message), None, _hyphenated(bytes(data[:SHORT_TOKEN_SIZE])), user, message)
 
     def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
         if kind is UpKind.REGISTER:
             return None  # an empty message would be relayed
-        message = message_of(kind, body)
-        check_user(member.user)
+        message = up_message(kind, body)
+        check_user_name(member.user)
         if not _UUID.fullmatch(member.token) or member.token.count(b"-") != 4:
             raise LocalProtocolError(
                 "the token is not 36 characters with four hyphens", clause="TCRP-3.8c", field="token", limit=36
             )
-        return member.token.replace(b"-", b"") + _write(member.user, message, UP_MESSAGE_SIZE)
+        return member.token.replace(b"-", b"") + _write_fields(member.user, message, UP_MESSAGE_SIZE)
 
     def read_down(self, data: bytes, member: Membership) -> Down:
         try:
-            user, message = _read(data, 0, MAX_DOWN_SIZE)
+            user, message = _read_fields(data, 0, MAX_DOWN_SIZE)
         except RemoteProtocolError:
             return Down(DownKind.UNKNOWN, None, data)
         return Down(DownKind.CHAT, user, message)
 
     def write_down(self, down: Down) -> bytes | None:
-        message = said_down(down)
-        return None if message is None else _write(down.user or "", message, DOWN_MESSAGE_SIZE)
+        message = down_message(down)
+        return None if message is None else _write_fields(down.user or "", message, DOWN_MESSAGE_SIZE)
 
 
 def _hyphenated(short: bytes) -> bytes:
-    """The host token of 36 characters that these 32 stand for."""
+    """The host token of 36 characters for a token of 32."""
     return b"-".join((short[:8], short[8:12], short[12:16], short[16:20], short[20:]))
 
 
-def _read(data: bytes, start: int, size: int) -> tuple[str, bytes]:
-    """The user name, whose field begins at `start`, and the message: both are UTF-8."""
+def _read_fields(data: bytes, start: int, size: int) -> tuple[str, bytes]:
+    """Read the user name, whose field begins at `start`, and the message. Both must be UTF-8."""
     if len(data) != size:
         raise RemoteProtocolError(
             f"the datagram has {len(data)} bytes: exactly {size}",
@@ -118,8 +118,8 @@ def _read(data: bytes, start: int, size: int) -> tuple[str, bytes]:
     return user, message
 
 
-def _write(user: str, message: bytes, space: int) -> bytes:
-    name = text_bytes(user, "user name")
+def _write_fields(user: str, message: bytes, space: int) -> bytes:
+    name = encode_utf8(user, "user name")
     for field, value, limit in (("user name", name, USER_FIELD_SIZE), ("message", message, space)):
         if len(value) > limit:
             raise LocalProtocolError(

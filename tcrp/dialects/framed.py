@@ -1,80 +1,75 @@
-"""A dialect made of answers: the framed family, of which a TOML file describes a member (docs/dialects.md)."""
+"""The dialect that a TOML file describes (docs/dialects.md). Its requests have the 32-byte header in some form."""
 
-import hashlib
-import uuid
-from base64 import urlsafe_b64encode
-from dataclasses import replace
 from pathlib import Path
 
 from tcrp.conversation import Limits
-from tcrp.dialects.answers import Answers
-from tcrp.dialects.base import Can, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
 from tcrp.dialects.contradictions import check
 from tcrp.dialects.file import load
 from tcrp.dialects.framed_client import FramedClient
-from tcrp.dialects.framed_control import Codec
-from tcrp.dialects.framed_datagrams import Downs, Ups, up_fields
+from tcrp.dialects.framed_control import ControlCodec
+from tcrp.dialects.framed_datagrams import DownCodec, UpCodec, up_fields
 from tcrp.dialects.framed_server import FramedServer
+from tcrp.dialects.settings import Settings
 from tcrp.errors import LocalProtocolError
-from tcrp.messages import Address, Create, Down, Join, Membership, Up, UpKind, Want, Why
-from tcrp.policy import Audience, Bind, Idle, MemberKey, Policy, Register, RoomKey
+from tcrp.messages import Address, Create, Down, Join, Membership, NoticeReason, Up, UpKind, Want
+from tcrp.policy import Audience, Bind, Idle, MemberKey, Policy, Register, RoomKey, TokenAlphabet, TokenForm
 
-UUID_SIZE = 36
-"""Bytes of a UUID as text."""
 _REGISTER = {
     "latest": Register.LATEST,
     "message": Register.MESSAGE,
     "request": Register.REQUEST,
     "handshake": Register.HANDSHAKE,
-    "tcp": Register.REQUEST,  # the conversation declares it
+    "tcp": Register.REQUEST,  # the event Requested holds the address of the TCP connection
 }
 _BIND = {"ip": Bind.IP, "address": Bind.ADDRESS, "anything": Bind.NONE}
 
 
 class Framed:
-    """A dialect made of answers; see `Dialect` for what the methods promise. Raises WrongAnswer (a ValueError) for
-    answers that do not go together.
+    """A dialect with these settings. `Dialect` documents the methods.
+
+    Raises WrongSetting, a ValueError, for settings that contradict each other. `checked`: a dialect file has been
+    checked already, when it was read.
     """
 
-    def __init__(self, answers: Answers) -> None:
-        check(answers)
-        self.answers = answers
-        self.name = answers.name
-        self.ports = Ports(None if answers.ports.tcp is False else answers.ports.tcp, answers.ports.udp)
+    def __init__(self, settings: Settings, *, checked: bool = False) -> None:
+        if not checked:
+            check(settings)
+        self.settings = settings
+        self.name = settings.name
+        self.ports = Ports(None if settings.ports.tcp is False else settings.ports.tcp, settings.ports.udp)
         self.passwords: Passwords | None = None
-        self._codec = Codec(answers)
-        self._ups = Ups(answers)
-        self._downs = Downs(answers, self._ups)
-        self.policy = _policy(answers)
-        if (answers.token.alphabet, answers.token.size) != ("uuid", UUID_SIZE):
-            self.policy = replace(self.policy, token=self.mint)
+        self._codec = ControlCodec(settings)
+        self._ups = UpCodec(settings)
+        self._downs = DownCodec(settings, self._ups)
+        self.policy = _policy(settings)
         self.layouts = Layouts(self._ups.declared, self._downs.declared)
-        self.can = self._abilities()
+        self.can = self._capabilities()
 
     @classmethod
     def load(cls, path: str | Path) -> "Framed":
-        """From a file. Raises DialectFileError."""
-        return cls(load(path))
+        """The dialect of a file. Raises DialectFileError."""
+        return cls(load(path), checked=True)
 
     def __repr__(self) -> str:
         return f"<Framed dialect {self.name}>"
 
-    def _abilities(self) -> Can:
-        answers = self.answers
-        tcp = answers.ports.tcp is not False
-        return Can(
+    def _capabilities(self) -> Capabilities:
+        settings = self.settings
+        tcp = settings.ports.tcp is not False
+        return Capabilities(
             tcp=tcp,
             rooms=tcp,
             passwords=tcp and self._codec.requests.passwords,
-            keepalive=self._ups.registers and "register" in answers.idle.counts,
-            notices=self._downs.told_apart,
+            keepalive=self._ups.has_register and "register" in settings.idle.counts,
+            notices=self._downs.notices_recognisable,
             frames=tcp
-            and answers.header.size == "binary"
-            and answers.header.counts == "payload"
-            and answers.reply.framing == "header"
-            and answers.reply.room in ("echoed", "absent")
-            and answers.reply.room_size == "bytes",
-            one_port=answers.address.learnt == "tcp",
+            and settings.header.size == "binary"
+            and settings.header.counts == "payload"
+            and settings.reply.framing == "header"
+            and settings.reply.room in ("echoed", "absent")
+            and settings.reply.room_size == "bytes",
+            one_port=settings.address.learnt == "tcp",
         )
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> FramedClient:
@@ -97,35 +92,20 @@ class Framed:
     def write_down(self, down: Down) -> bytes | None:
         return self._downs.write(down)
 
-    def mint(self) -> bytes:
-        """A new token of the alphabet and size that the answers say; the shorter, the easier to guess (TCRP-3.8b)."""
-        alphabet, size = self.answers.token.alphabet, self.answers.token.size
-        if alphabet == "uuid":
-            return str(uuid.uuid4()).encode()
-        seed = uuid.uuid4().bytes + uuid.uuid4().bytes
-        noise = hashlib.shake_256(seed).digest(size)
-        match alphabet:
-            case "hex":
-                return noise.hex().encode()[:size]
-            case "base64url":
-                return urlsafe_b64encode(noise)[:size]
-            case "decimal":
-                return (b"%0*d" % (size, int.from_bytes(noise, "big")))[-size:]
-        return noise
 
-
-def _policy(answers: Answers) -> Policy:
-    fields = up_fields(answers)
-    tcp = answers.ports.tcp is not False
-    seconds = answers.idle.seconds
+def _policy(settings: Settings) -> Policy:
+    fields = up_fields(settings)
+    tcp = settings.ports.tcp is not False
+    seconds = settings.idle.seconds
     return Policy(
         room_key=RoomKey.NAME if tcp else RoomKey.ONE,
         member_key=MemberKey.TOKEN if tcp and "token" in fields else MemberKey.ADDRESS,
-        bind=_BIND[answers.address.source],
-        register=_REGISTER[answers.address.learnt],
-        echo=answers.chat.echo,
-        guests_may_leave=answers.chat.guests_may_leave,
-        relay_leave=answers.chat.leave_relayed,
-        tell={why: Audience[getattr(answers.notices, why.name.lower()).to.upper()] for why in Why},
-        idle=Idle(None if seconds is False else seconds, frozenset(UpKind(kind) for kind in answers.idle.counts)),
+        bind=_BIND[settings.address.source],
+        register=_REGISTER[settings.address.learnt],
+        echo=settings.chat.echo,
+        guests_may_leave=settings.chat.guests_may_leave,
+        relay_leave=settings.chat.leave_relayed,
+        tell={why: Audience[getattr(settings.notices, why.name.lower()).to.upper()] for why in NoticeReason},
+        idle=Idle(None if seconds is False else seconds, frozenset(UpKind(kind) for kind in settings.idle.counts)),
+        token=TokenForm(TokenAlphabet[settings.token.alphabet.upper()], settings.token.size),
     )

@@ -1,45 +1,45 @@
-"""The client's side of a TCP conversation of a dialect made of answers.
+"""The client's side of the TCP conversation of a dialect that a file describes; see `framed_control`.
 
-What nothing delimits is taken for whole once the server closes or is silent for `reply.pause` seconds.
+A reply without a header and without a known size ends when the server closes or is silent for `reply.pause` seconds.
 """
 
 from collections.abc import Callable, Iterator
 
 from tcrp.constants import HEADER_SIZE, Status
-from tcrp.dialects.framed_control import PORT_SIZE, Codec, FramedConversation, Step
-from tcrp.dialects.framed_frames import RawFrame, Reader
-from tcrp.dialects.framed_replies import No, Outcome, Yes
-from tcrp.dialects.framed_text import find_json
+from tcrp.dialects.framed_control import PORT_SIZE, ControlCodec, FramedConversation, Phase
+from tcrp.dialects.framed_frames import RawFrame, RawFrameReader
+from tcrp.dialects.framed_replies import Refusal, ReplyOutcome, Success
+from tcrp.dialects.framed_text import json_end
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import NO_STATUS, Accepted, Ended, Event, Joined, Malformed, Refused
 from tcrp.messages import Address, Create, Header, Join, Reply
 
 MAX_UNFRAMED = 64 * 1024
-"""Bytes of an unframed reply that are held."""
-_JSON_BEGINS = (b"{", b"[", b'"')
+"""The greatest size of an unframed reply in bytes."""
+_JSON_STARTS = (b"{", b"[", b'"')
 
 
 class FramedClient(FramedConversation):
-    """A client's side."""
+    """The client's side."""
 
-    def __init__(self, codec: Codec, want: Create | Join, udp: Address | None, strict: bool, now: float) -> None:
-        answers = codec.answers
-        super().__init__(codec, Step.ACK if codec.acknowledges else Step.TOKEN)
+    def __init__(self, codec: ControlCodec, want: Create | Join, udp: Address | None, strict: bool, now: float) -> None:
+        settings = codec.settings
+        super().__init__(codec, Phase.ACK if codec.has_acknowledgement else Phase.TOKEN)
         self._strict = strict
         self._creating = isinstance(want, Create)
-        self._operation = answers.request.create if self._creating else answers.request.join
+        self._operation = settings.request.create if self._creating else settings.request.join
         self._room = want.room
         self._udp = udp
-        self._pause = answers.reply.pause
+        self._pause = settings.reply.pause
         self._buffer = b""
-        self._reader = Reader(codec.framing, self._room_bytes)
-        room = self._check(want)
+        self._reader = RawFrameReader(codec.frames, self._room_bytes)
+        room = self._checked_room(want)
         payload = codec.requests.write(want, udp)
-        header = codec.framing.write_header(room, self._operation, answers.request.state, payload, len(room))
-        self._held = b""
-        if answers.request.stages == "header-first":
+        header = codec.frames.write_header(room, self._operation, settings.request.state, payload, len(room))
+        self._unsent_body = b""
+        if settings.request.stages == "header-first":
             self._out += header
-            self._held = room + payload
+            self._unsent_body = room + payload
             self._deadline = now + self._pause
         else:
             self._out += header + room + payload
@@ -48,20 +48,20 @@ class FramedClient(FramedConversation):
         if self.closing or not data:
             return []
         self._deadline = None
-        self._out += self._held
-        self._held = b""
-        events = self._take(data, final=False)
-        if not self.closing and self._buffer and self._buffer[:1] not in _JSON_BEGINS:
+        self._out += self._unsent_body
+        self._unsent_body = b""
+        events = self._receive(data, final=False)
+        if not self.closing and self._buffer and self._buffer[:1] not in _JSON_STARTS:
             self._deadline = now + self._pause
         return events
 
     def receive_eof(self, now: float) -> list[Event]:
         if self.closing:
             return [Ended(False)]
-        events = self._take(b"", final=True)
+        events = self._receive(b"", final=True)
         early = not self.closing
         self._finish()
-        if early and self._answers.reply.refusal == "close" and not self._buffer and not self._reader.started:
+        if early and self._settings.reply.refusal == "close" and not self._buffer and not self._reader.started:
             return [*events, Refused(NO_STATUS), Ended(False)]
         return [*events, Ended(early)]
 
@@ -69,25 +69,25 @@ class FramedClient(FramedConversation):
         if self._deadline is None or now < self._deadline:
             return []
         self._deadline = None
-        if self._held:
-            self._out += self._held
-            self._held = b""
+        if self._unsent_body:
+            self._out += self._unsent_body
+            self._unsent_body = b""
             return []
-        return self._take(b"", final=True)
+        return self._receive(b"", final=True)
 
     def send(self, reply: Reply) -> None:
         raise RuntimeError("a client says nothing after its request")
 
-    def _check(self, want: Create | Join) -> bytes:
+    def _checked_room(self, want: Create | Join) -> bytes:
         for field, value in (
             ("capacity", want.capacity if isinstance(want, Create) else None),
             ("invite", want.invite if isinstance(want, Join) else None),
         ):
             if value is not None:
                 raise LocalProtocolError(
-                    f"dialect {self._answers.name} has no {field}", clause="TCRP-3.2a", field=field
+                    f"dialect {self._settings.name} has no {field}", clause="TCRP-3.2a", field=field
                 )
-        if self._codec.handshakes and self._udp is None:
+        if self._codec.port_on_tcp and self._udp is None:
             raise LocalProtocolError(
                 "the UDP port is to be told, and none is given", clause="TCRP-4.3a", field="UDP port"
             )
@@ -97,27 +97,27 @@ class FramedClient(FramedConversation):
             raise LocalProtocolError(
                 "the room name holds a lone surrogate, which UTF-8 cannot say", clause="TCRP-2.3b", field="room name"
             ) from None
-        if not room and self._answers.request.names == "checked":
+        if not room and self._settings.request.names == "checked":
             raise LocalProtocolError(
                 "the room name is empty: 1 to 255 bytes", clause="TCRP-3.7d", field="room name", value=0, limit=1
             )
         return room
 
     def _room_bytes(self, header: Header) -> int:
-        """How many bytes of the room follow: where characters are counted, those of the room that was asked for."""
-        match self._answers.reply.room:
+        """Bytes of room name after a header. If RoomNameSize counts characters, it is the requested room's size."""
+        match self._settings.reply.room:
             case "announced":
                 return 0
-            case "echoed" if self._answers.reply.room_size == "characters" and header.room_size == len(self._room):
+            case "echoed" if self._settings.reply.room_size == "characters" and header.room_size == len(self._room):
                 return len(self._room.encode())
         return header.room_size
 
-    def _take(self, data: bytes, *, final: bool) -> list[Event]:
+    def _receive(self, data: bytes, *, final: bool) -> list[Event]:
         events: list[Event] = []
-        take = self._take_frames if self._codec.framed else self._take_unframed
+        take = self._receive_frames if self._codec.framed else self._receive_unframed
         try:
             for event in take(data, final):
-                events.append(event)  # noqa: PERF402  # those before an error count
+                events.append(event)  # noqa: PERF402  # events before an error are returned too
         except RemoteProtocolError as error:
             self._finish()
             events.append(Malformed(error))
@@ -125,27 +125,27 @@ class FramedClient(FramedConversation):
 
     # ------------------------------------------------------------------------------------------------- framed
 
-    def _take_frames(self, data: bytes, final: bool) -> Iterator[Event]:
+    def _receive_frames(self, data: bytes, final: bool) -> Iterator[Event]:
         self._reader.feed(data)
         while not self.closing and (frame := self._reader.next_frame()) is not None:
             yield from self._read_frame(frame)
 
     def _read_frame(self, frame: RawFrame) -> Iterator[Event]:
-        acking = self._step is Step.ACK
-        outcome = self._judge(frame, acking)
-        if isinstance(outcome, Yes) or outcome.status not in (Status.MALFORMED, Status.LIMIT_REACHED, NO_STATUS):
-            for error in self._deviations(frame, isinstance(outcome, Yes), acking):
-                yield from self._tell(error)
-        yield from self._conclude(outcome, acking)
+        acking = self._phase is Phase.ACK
+        outcome = self._outcome_of(frame, acking)
+        if isinstance(outcome, Success) or outcome.status not in (Status.MALFORMED, Status.LIMIT_REACHED, NO_STATUS):
+            for error in self._deviations(frame, isinstance(outcome, Success), acking):
+                yield from self._report(error)
+        yield from self._finish_reply(outcome, acking)
 
-    def _judge(self, frame: RawFrame, acking: bool) -> Outcome:
-        reply, replies, state = self._answers.reply, self._codec.replies, frame.header.state
+    def _outcome_of(self, frame: RawFrame, acking: bool) -> ReplyOutcome:
+        reply, replies, state = self._settings.reply, self._codec.replies, frame.header.state
         good = reply.ack_state if acking else reply.token_state
-        may_refuse = acking or not self._codec.acknowledges or reply.refused_in == "token"
-        refuses = self._answers.status.form == "state" or state in (reply.refusal_state, reply.malformed_state)
+        may_refuse = acking or not self._codec.has_acknowledgement or reply.refused_in == "token"
+        refuses = self._settings.status.form == "state" or state in (reply.refusal_state, reply.malformed_state)
         if state != good and may_refuse and refuses:
             return replies.read_refusal(frame.payload, state, self._creating)
-        read: Callable[[bytes, bool], Outcome] = replies.read_acknowledgement if acking else replies.read_token
+        read: Callable[[bytes, bool], ReplyOutcome] = replies.read_acknowledgement if acking else replies.read_token
         try:
             return read(frame.payload, self._creating)
         except RemoteProtocolError as error:
@@ -153,14 +153,12 @@ class FramedClient(FramedConversation):
             raise
 
     def _deviations(self, frame: RawFrame, good: bool, acking: bool) -> Iterator[RemoteProtocolError]:
-        """What a reply should hold and does not. The State of a refusal is not judged: it may be any but the good
-        one.
-        """
-        reply, header = self._answers.reply, frame.header
+        """The fields of a reply that have wrong values. The State of a refusal is not checked."""
+        reply, header = self._settings.reply, frame.header
         clause = "TCRP-3.4a" if acking else "TCRP-3.5a"
         state = reply.ack_state if acking else reply.token_state
-        operation = self._codec.operation_of_reply(self._operation)
-        room, size = self._codec.room_of_reply(self._room)
+        operation = self._codec.reply_operation(self._operation)
+        room, size = self._codec.reply_room(self._room)
         if good and header.state != state:
             yield RemoteProtocolError(
                 f"the reply has State {header.state}: {state} is due",
@@ -183,11 +181,11 @@ class FramedClient(FramedConversation):
 
     # ----------------------------------------------------------------------------------------------- unframed
 
-    def _take_unframed(self, data: bytes, final: bool) -> Iterator[Event]:
+    def _receive_unframed(self, data: bytes, final: bool) -> Iterator[Event]:
         self._buffer += data
         while not self.closing and self._buffer:
-            acking = self._step is Step.ACK
-            size = self._size_of_status() if acking else self._size_of_token(final)
+            acking = self._phase is Phase.ACK
+            size = self._size_of_status() if acking else self._size_of_token()
             if size is None and len(self._buffer) > MAX_UNFRAMED:
                 size, final = len(self._buffer), True
             if size is None and not final:
@@ -196,37 +194,35 @@ class FramedClient(FramedConversation):
             self._buffer = self._buffer[len(part) :]
             read = self._codec.replies.read_acknowledgement if acking else self._codec.replies.read_token
             outcome = read(part, self._creating)
-            if isinstance(outcome, Yes) and not acking:
-                for error in self._odd_token(outcome.token):
-                    yield from self._tell(error)
-            yield from self._conclude(outcome, acking)
+            if isinstance(outcome, Success) and not acking:
+                for error in self._token_deviations(outcome.token):
+                    yield from self._report(error)
+            yield from self._finish_reply(outcome, acking)
 
     def _size_of_status(self) -> int | None:
-        """Bytes of the acknowledgement, or None if only the end tells."""
-        ok = self._codec.replies.acknowledgement()
-        if self._buffer[:1] in _JSON_BEGINS:
-            found = find_json(self._buffer, final=False)
-            return found.end if found else None
+        """Bytes of the acknowledgement, or None if it ends only with the stream or a pause."""
+        ok = self._codec.replies.write_acknowledgement()
+        if self._buffer[:1] in _JSON_STARTS:
+            return json_end(self._buffer)
         if self._buffer.startswith(ok):
             return len(ok)
-        return 1 if self._answers.status.form == "byte" and self._answers.reply.refusal == "status" else None
+        return 1 if self._settings.status.form == "byte" and self._settings.reply.refusal == "status" else None
 
-    def _size_of_token(self, final: bool) -> int | None:
-        """Bytes of the token or of what stands in its place, or None if only the end tells."""
-        answers, buffer = self._answers, self._buffer
-        if answers.token.form == "json" or (buffer[:1] in _JSON_BEGINS and answers.reply.refusal != "text"):
-            found = find_json(buffer, final=False)
-            return found.end if found else None
-        if answers.token.ends == "pause":
+    def _size_of_token(self) -> int | None:
+        """Bytes of the token, or of a refusal in its place. None if it ends only with the stream or a pause."""
+        settings, buffer = self._settings, self._buffer
+        if settings.token.form == "json" or (buffer[:1] in _JSON_STARTS and settings.reply.refusal != "text"):
+            return json_end(buffer)
+        if settings.token.ends == "pause":
             return None
-        part = buffer[: answers.token.size]
-        if len(part) < answers.token.size or self._codec.replies.may_be_words(part):
+        part = buffer[: settings.token.size]
+        if len(part) < settings.token.size or self._codec.replies.may_be_words(part):
             return None
-        return answers.token.size
+        return settings.token.size
 
-    def _odd_token(self, token: bytes | None) -> Iterator[RemoteProtocolError]:
-        size = self._answers.token.size
-        if token is not None and self._answers.token.form == "raw" and self._answers.token.ends == "size":
+    def _token_deviations(self, token: bytes | None) -> Iterator[RemoteProtocolError]:
+        size = self._settings.token.size
+        if token is not None and self._settings.token.form == "raw" and self._settings.token.ends == "size":
             if len(token) == size:
                 return
             yield RemoteProtocolError(
@@ -236,21 +232,21 @@ class FramedClient(FramedConversation):
 
     # ------------------------------------------------------------------------------------------------ outcome
 
-    def _tell(self, error: RemoteProtocolError) -> Iterator[Event]:
+    def _report(self, error: RemoteProtocolError) -> Iterator[Event]:
         if self._strict:
             raise error
         yield Malformed(error)
 
-    def _conclude(self, outcome: Outcome, acking: bool) -> Iterator[Event]:
+    def _finish_reply(self, outcome: ReplyOutcome, acking: bool) -> Iterator[Event]:
         match outcome:
-            case No(status, text):
+            case Refusal(status, text):
                 self._finish()
                 yield Refused(status, text)
-            case Yes(_) if acking:
-                self._step = Step.TOKEN
+            case Success(_) if acking:
+                self._phase = Phase.TOKEN
                 yield Accepted()
-            case Yes(token):
-                if self._codec.handshakes and self._udp is not None:
+            case Success(token):
+                if self._codec.port_on_tcp and self._udp is not None:
                     self._out += self._udp[1].to_bytes(PORT_SIZE, "big")
                 self._finish()
                 yield Joined(token or b"")

@@ -1,7 +1,8 @@
-"""How a datagram lies, as a construct made of answers: elements with sizes, a template, or a JSON object.
+"""Layouts of datagrams, built from settings: binary elements with sizes, a text template, or a JSON object.
 
-All three read bytes to fields by name, each as bytes (`type`: a byte, or what JSON holds), and write them back.
-What fits is cut by hand, which is many times as fast; of what does not, the construct says why.
+Each layout reads a datagram into fields by name and writes it from such fields. A field is bytes, except `type`, which
+is a byte or a JSON value. Datagrams that fit are sliced by hand, which is many times as fast as construct. If one does
+not fit, construct parses it again and finds the reason.
 """
 
 from collections.abc import Mapping
@@ -22,53 +23,56 @@ from construct import (
     this,
 )
 
-from tcrp.dialects.framed_text import pieces, read_object, write_json
+from tcrp.dialects.framed_text import read_object, split_template, write_json
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import Until
 
-Type: TypeAlias = int | str | None
+TypeValue: TypeAlias = int | str | None
 Fields: TypeAlias = dict[str, Any]
 
-NAMES: Mapping[str, str] = {"room": "room name", "token": "token", "user": "user name", "message": "message"}
+FIELD_NAMES: Mapping[str, str] = {"room": "room name", "token": "token", "user": "user name", "message": "message"}
 
 
 class Layout(Protocol):
-    """One kind of datagram."""
+    """The layout of one kind of datagram."""
 
     declared: Struct | None
-    """How it is declared; None: as JSON."""
+    """The layout as a construct. None for JSON."""
 
     def read(self, data: bytes) -> Fields:
-        """Its fields. Raises RemoteProtocolError."""
+        """The fields of a datagram. Raises RemoteProtocolError."""
 
     def write(self, fields: Fields) -> bytes:
-        """The datagram. Fields that it does not have are left out. Raises LocalProtocolError for what does not fit."""
+        """The datagram with these fields. Fields that the layout does not have are ignored.
+
+        Raises LocalProtocolError for a field that does not fit.
+        """
 
 
 class BinaryLayout:
-    """Elements one after another, sizes being 1 byte. A token without a size has `token_size` bytes."""
+    """Elements one after another. A size is 1 byte. A token without a size has `token_size` bytes."""
 
     def __init__(self, elements: tuple[str, ...], token_size: int) -> None:
         self._sized = [name.removesuffix("-size") for name in elements if name.endswith("-size")]
         self.declared = Struct(*(self._element(name, elements, token_size) for name in elements))
         self._names = [name for name in elements if not name.endswith("-size")]
         self._numbers = {name for name in elements if name == "type" or name.endswith("-size")}
-        self._steps = [(name, self._size(name, elements, token_size)) for name in elements]
+        self._element_sizes = [(name, self._size(name, elements, token_size)) for name in elements]
 
     def _element(self, name: str, elements: tuple[str, ...], token_size: int) -> Construct:
         if name == "type":
             return "type" / Int8ub * "type"
         if name.endswith("-size"):
             sized = name.removesuffix("-size")
-            return f"{sized}_size" / Rebuild(Int8ub, len_(this[sized])) * f"size of the {NAMES[sized]}"
+            return f"{sized}_size" / Rebuild(Int8ub, len_(this[sized])) * f"size of the {FIELD_NAMES[sized]}"
         if name in self._sized:
-            return name / Bytes(this[f"{name}_size"]) * NAMES[name]
+            return name / Bytes(this[f"{name}_size"]) * FIELD_NAMES[name]
         if name == "token" and name != elements[-1]:
-            return name / Bytes(token_size) * NAMES[name]
-        return name / GreedyBytes * NAMES[name]
+            return name / Bytes(token_size) * FIELD_NAMES[name]
+        return name / GreedyBytes * FIELD_NAMES[name]
 
     def _size(self, name: str, elements: tuple[str, ...], token_size: int) -> int | str | None:
-        """Of one element: so many bytes, as many as another element says, or (None) all that are left."""
+        """The size of an element: a number of bytes, the name of the element that holds it, or None for the rest."""
         if name in self._numbers:
             return 1
         if name in self._sized:
@@ -76,14 +80,14 @@ class BinaryLayout:
         return token_size if name == "token" and name != elements[-1] else None
 
     def read(self, data: bytes) -> Fields:
-        fields = self._cut(bytes(data)) or self._parse(data)
+        fields = self._slice(bytes(data)) or self._parse(data)
         return {name: fields[name] for name in self._names}
 
-    def _cut(self, data: bytes) -> Fields | None:
-        """None: the bytes do not fit."""
+    def _slice(self, data: bytes) -> Fields | None:
+        """The fields, or None if the bytes do not fit."""
         at = 0
         fields: Fields = {}
-        for name, size in self._steps:
+        for name, size in self._element_sizes:
             end = len(data) if size is None else at + (fields[size] if isinstance(size, str) else size)
             if end > len(data):
                 return None
@@ -109,40 +113,37 @@ class BinaryLayout:
 
 
 class TextLayout:
-    """A template: what stands in a place ends where the text after it begins, and what stands last at the end.
+    """A template with placeholders. The text after a placeholder ends its value; the last value ends with the datagram.
 
-    `ambiguous`: it is written also where something holds the text that ends it, and is then read otherwise.
+    `ambiguous`: `write` accepts a value that holds the text that ends it. Such a datagram is read differently.
     """
 
     def __init__(self, template: str, *, ambiguous: bool = False) -> None:
         self._ambiguous = ambiguous
-        parts = pieces(template)
+        parts = split_template(template)
         constructs: list[Construct] = []
-        self._ends: list[tuple[str, bytes]] = []
-        for index, piece in enumerate(parts):
+        for index, part in enumerate(parts):
             if index % 2 == 0:
-                constructs += [Const(piece.encode())] if piece else []
+                constructs += [Const(part.encode())] if part else []
                 continue
             after = parts[index + 1].encode()
-            constructs.append(piece / (Until(after) if after else GreedyBytes) * NAMES[piece])
-            if after:
-                self._ends.append((piece, after))
+            constructs.append(part / (Until(after) if after else GreedyBytes) * FIELD_NAMES[part])
         self._names = parts[1::2]
         self._start, *ends = (text.encode() for text in parts[::2])
-        self._places = list(zip(self._names, ends, strict=True))
+        self._placeholders = list(zip(self._names, ends, strict=True))
         self.declared = Struct(*constructs)
 
     def read(self, data: bytes) -> Fields:
-        fields = self._cut(bytes(data)) or self._parse(data)
+        fields = self._slice(bytes(data)) or self._parse(data)
         return {name: fields[name] for name in self._names}
 
-    def _cut(self, data: bytes) -> Fields | None:
-        """None: the bytes do not fit."""
+    def _slice(self, data: bytes) -> Fields | None:
+        """The fields, or None if the bytes do not fit."""
         if not data.startswith(self._start):
             return None
         at = len(self._start)
         fields: Fields = {}
-        for name, after in self._places:
+        for name, after in self._placeholders:
             end = data.find(after, at) if after else len(data)
             if end < 0:
                 return None
@@ -158,20 +159,20 @@ class TextLayout:
         return fields
 
     def write(self, fields: Fields) -> bytes:
-        for name, end in self._ends:
-            if end in fields[name] and not self._ambiguous:
+        for name, after in self._placeholders:
+            if after and after in fields[name] and not self._ambiguous:
                 raise LocalProtocolError(
-                    f"the {NAMES[name]} holds {end.decode()!r}, which ends it here",
-                    clause="TCRP-4.6a", field=NAMES[name], value=None, limit=f"without {end.decode()!r}",
+                    f"the {FIELD_NAMES[name]} holds {after.decode()!r}, which ends it here",
+                    clause="TCRP-4.6a", field=FIELD_NAMES[name], value=None, limit=f"without {after.decode()!r}",
                 )  # fmt: skip
         try:
-            return self._start + b"".join([fields[name] + after for name, after in self._places])
+            return self._start + b"".join([fields[name] + after for name, after in self._placeholders])
         except TypeError:  # something is not bytes
             return _build(self.declared, fields)
 
 
 class JsonLayout:
-    """An object. `keys`: the JSON key of each field, in their order."""
+    """A JSON object. `keys`: the JSON key of each field, in their order; a field whose key is False is left out."""
 
     declared: Struct | None = None
 
@@ -191,7 +192,7 @@ class JsonLayout:
                 value = str(value)
             if not isinstance(value, str):
                 raise RemoteProtocolError(
-                    f"{key} is not there, or not a text", clause="TCRP-4.2b", field=NAMES[name], offset=0
+                    f"{key} is not there, or not a text", clause="TCRP-4.2b", field=FIELD_NAMES[name], offset=0
                 )
             fields[name] = value.encode()
         return fields
@@ -205,8 +206,8 @@ class JsonLayout:
                     value = value.decode()
                 except UnicodeDecodeError:
                     raise LocalProtocolError(
-                        f"the {NAMES[name]} is not UTF-8, and JSON holds nothing else",
-                        clause="TCRP-4.6b", field=NAMES[name], limit="UTF-8",
+                        f"the {FIELD_NAMES[name]} is not UTF-8, and JSON holds nothing else",
+                        clause="TCRP-4.6b", field=FIELD_NAMES[name], limit="UTF-8",
                     ) from None  # fmt: skip
             if value is not None:
                 found[key] = value
@@ -218,8 +219,8 @@ def _parse(layout: Construct, stream: BytesIO, size: int) -> Any:
         return layout.parse_stream(stream)
     except ConstructError as error:
         name = (error.path or "").rpartition(" -> ")[2].removesuffix("_size")
-        field = NAMES.get(name, "datagram")
-        # what is not the text that is due may be part of a token
+        field = FIELD_NAMES.get(name, "datagram")
+        # the reason would show the bytes that do not fit, which may be part of a token
         reason = "" if isinstance(error, ConstError) else f": {str(error).splitlines()[-1]}"
         raise RemoteProtocolError(
             f"the {field} is not there as it is due{reason}",
@@ -233,13 +234,13 @@ def _build(layout: Construct, fields: Fields) -> bytes:
     except ConstructError as error:
         field = (error.path or "").rpartition(" -> ")[2] or "datagram"
         raise LocalProtocolError(
-            f"the {NAMES.get(field, field)} cannot be written: {str(error).splitlines()[-1]}",
-            clause="TCRP-4.1", field=NAMES.get(field, field),
+            f"the {FIELD_NAMES.get(field, field)} cannot be written: {str(error).splitlines()[-1]}",
+            clause="TCRP-4.1", field=FIELD_NAMES.get(field, field),
         ) from None  # fmt: skip
 
 
 def _too_long(name: str, size: int, limit: int) -> LocalProtocolError:
     return LocalProtocolError(
-        f"the {NAMES[name]} has {size} bytes: at most {limit}",
-        clause="TCRP-4.1", field=NAMES[name], value=size, limit=limit,
+        f"the {FIELD_NAMES[name]} has {size} bytes: at most {limit}",
+        clause="TCRP-4.1", field=FIELD_NAMES[name], value=size, limit=limit,
     )  # fmt: skip

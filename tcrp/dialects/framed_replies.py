@@ -1,51 +1,53 @@
-"""What a reply says, apart from how it is framed: the outcome as a value or in words, and the token."""
+"""The payloads of replies in a dialect that a file describes: a status as a value or in words, and the token."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from tcrp.constants import Status
-from tcrp.dialects.answers import Answers, Scalar
-from tcrp.dialects.framed_text import fill, match, read_json, read_object, write_json
+from tcrp.dialects.framed_text import fill_template, match_template, read_json, read_object, write_json
+from tcrp.dialects.settings import Scalar, Settings
 from tcrp.errors import RemoteProtocolError
 from tcrp.events import NO_STATUS
 
-MAX_TOKEN: Final = 1024
-"""Bytes of a token that is taken from a reply, whatever datagrams can carry."""
+MAX_REPLY_TOKEN_SIZE: Final = 1024
+"""The greatest size of a token that a client accepts from a reply. It may be more than a datagram can hold."""
 
-_REFUSALS: Final[tuple[Status, ...]] = tuple(status for status in Status if status is not Status.OK)
-_CREATING: Final[tuple[Status, ...]] = (Status.ROOM_EXISTS, Status.MALFORMED, Status.SERVER_ERROR, Status.LIMIT_REACHED)
-_JOINING: Final[tuple[Status, ...]] = (
+_REFUSAL_STATUSES: Final[tuple[Status, ...]] = tuple(status for status in Status if status is not Status.OK)
+_CREATE_REFUSALS: Final[tuple[Status, ...]] = (
+    Status.ROOM_EXISTS, Status.MALFORMED, Status.SERVER_ERROR, Status.LIMIT_REACHED,
+)  # fmt: skip
+_JOIN_REFUSALS: Final[tuple[Status, ...]] = (
     Status.ROOM_NOT_FOUND, Status.WRONG_PASSWORD, Status.MALFORMED, Status.SERVER_ERROR, Status.LIMIT_REACHED,
 )  # fmt: skip
 
 
-class Yes(NamedTuple):
-    """It went well; `token` where the reply holds it."""
+class Success(NamedTuple):
+    """The reply accepts the request. `token`: the token, or None if the reply does not hold it."""
 
     token: bytes | None
 
 
-class No(NamedTuple):
-    """It did not: `status` is a `Status` or another number, `text` the server's words."""
+class Refusal(NamedTuple):
+    """The reply refuses the request. `status`: a `Status` or another number. `text`: the server's words."""
 
     status: int
     text: str = ""
 
 
-Outcome: TypeAlias = Yes | No
+ReplyOutcome: TypeAlias = Success | Refusal
 
 
-class Replies:
-    """Payloads of replies for these answers, both ways."""
+class ReplyCodec:
+    """The codec of reply payloads with these settings."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-        self._status, self._words, self._token = answers.status, answers.words, answers.token
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._status, self._words, self._token = settings.status, settings.words, settings.token
 
-    # ---------------------------------------------------------------------------------------------- to write
+    # --------------------------------------------------------------------------------------------- writing
 
-    def value_of(self, status: Status) -> Scalar:
-        """What says this outcome."""
+    def status_value(self, status: Status) -> Scalar:
+        """The value that stands for this status."""
         if status is Status.OK:
             return self._status.ok
         own = getattr(self._status, status.name.lower())
@@ -53,21 +55,21 @@ class Replies:
             own = self._status.refused
         return int(status) if own is None else own
 
-    def acknowledgement(self) -> bytes:
-        """The payload that says that it goes well."""
-        return self._say(Status.OK, self._words.ok)
+    def write_acknowledgement(self) -> bytes:
+        """The payload of an acknowledgement that accepts the request."""
+        return self._status_payload(Status.OK, self._words.ok)
 
-    def refusal(self, status: Status, room: str, user: str) -> bytes:
-        """The payload that says no."""
-        words = fill(getattr(self._words, status.name.lower()), room=room, user=user)
-        if self._answers.reply.refusal == "text":
+    def write_refusal(self, status: Status, room: str, user: str) -> bytes:
+        """The payload of a refusal. `room`, `user`: of the request, for the words."""
+        words = fill_template(getattr(self._words, status.name.lower()), room=room, user=user)
+        if self._settings.reply.refusal == "text":
             return words.encode()
         if self._words.error_key:
             return self._json({self._words.error_key: words})
-        return self._say(status, words, room, user)
+        return self._status_payload(status, words, room, user)
 
-    def token(self, token: bytes | None) -> bytes:
-        """The payload that holds the token; None: there is none, and yet a good reply."""
+    def write_token(self, token: bytes | None) -> bytes:
+        """The payload with the token. None: a reply that accepts the request, with null as its token."""
         if self._token.form == "raw":
             return token or b""
         fields: dict[str, Any] = {}
@@ -81,13 +83,13 @@ class Replies:
     def _token_ok(self) -> Scalar:
         return self._status.ok if self._status.token_ok is None else self._status.token_ok
 
-    def _say(self, status: Status, words: str, room: str = "", user: str = "") -> bytes:
-        value = self.value_of(status)
+    def _status_payload(self, status: Status, words: str, room: str = "", user: str = "") -> bytes:
+        value = self.status_value(status)
         match self._status.form:
             case "byte":
                 return bytes([int(value)])
             case "text":
-                return fill(str(value), room=room, user=user).encode()
+                return fill_template(str(value), room=room, user=user).encode()
             case "json" if not self._status.key:
                 return self._json(value)
             case "json":
@@ -95,57 +97,59 @@ class Replies:
         return self._json({self._words.key: words}) if self._words.key else b""
 
     def _json(self, value: object) -> bytes:
-        return write_json(value, escapes=self._answers.json.escapes)
+        return write_json(value, escapes=self._settings.json.escapes)
 
-    # ----------------------------------------------------------------------------------------------- to read
+    # --------------------------------------------------------------------------------------------- reading
 
-    def read_acknowledgement(self, payload: bytes, creating: bool) -> Outcome:
-        """Raises RemoteProtocolError for what is neither yes nor no."""
-        if self._answers.reply.refusal == "text":
-            return Yes(None) if payload == self.acknowledgement() else self._read_words(payload, creating)
+    def read_acknowledgement(self, payload: bytes, creating: bool) -> ReplyOutcome:
+        """Read the first of two replies. `creating`: the request was a create. Raises RemoteProtocolError."""
+        if self._settings.reply.refusal == "text":
+            return Success(None) if payload == self.write_acknowledgement() else self._read_words(payload, creating)
         match self._status.form:
             case "byte":
                 if len(payload) != 1:
                     raise _unreadable(f"the status has {len(payload)} bytes: it is 1", len(payload))
-                return self.outcome_of(payload[0], "", creating)
+                return self._outcome_of(payload[0], "", creating)
             case "json" if not self._status.key:
-                return self.outcome_of(read_json(payload), "", creating)
+                return self._outcome_of(read_json(payload), "", creating)
             case "json":
                 return self._read_object(read_object(payload), self._status.ok, creating)
             case "text":
                 return self._read_text(payload, creating)
         if self._words.error_key or self._words.key:
             return self._read_object(read_object(payload), self._status.ok, creating)
-        return Yes(None)
+        return Success(None)
 
-    def read_token(self, payload: bytes, creating: bool) -> Outcome:
-        """The payload that holds the token, or says no in its place. Raises RemoteProtocolError."""
+    def read_token(self, payload: bytes, creating: bool) -> ReplyOutcome:
+        """Read the reply with the token, or a refusal in its place. Raises RemoteProtocolError."""
         if self._token.form == "json" and payload[:1] == b"{":
             return self._read_token_object(payload, creating)
-        if (said := self._read_refusal(payload, creating)) is not None:
-            return said
-        return self._read_token_object(payload, creating) if self._token.form == "json" else Yes(_checked(payload))
+        if (outcome := self._read_refusal(payload, creating)) is not None:
+            return outcome
+        if self._token.form == "json":
+            return self._read_token_object(payload, creating)
+        return Success(_checked_token(payload))
 
-    def outcome_of(self, value: object, text: str, creating: bool) -> Outcome:
-        """What a status value means, in the reply to CREATE or to JOIN."""
-        if _same(value, self._status.ok):
-            return Yes(None)
-        return No(self._meaning(value, text, creating), text)
+    def _outcome_of(self, value: object, text: str, creating: bool) -> ReplyOutcome:
+        """The meaning of a status value in the reply to a create or a join."""
+        if _same_value(value, self._status.ok):
+            return Success(None)
+        return Refusal(self._status_of_value(value, text, creating), text)
 
-    def read_refusal(self, payload: bytes, state: int, creating: bool) -> No:
-        """What is known to be a refusal, however it reads. `state`: of its frame."""
+    def read_refusal(self, payload: bytes, state: int, creating: bool) -> Refusal:
+        """Read a frame that is known to be a refusal because of its State. Any payload is accepted."""
         try:
-            said = (
-                self.outcome_of(state, _shown(payload), creating)
+            outcome = (
+                self._outcome_of(state, _readable(payload), creating)
                 if self._status.form == "state"
                 else self._read_refusal(payload, creating)
             )
         except RemoteProtocolError:
-            said = None
-        return said if isinstance(said, No) else No(NO_STATUS, _shown(payload))
+            outcome = None
+        return outcome if isinstance(outcome, Refusal) else Refusal(NO_STATUS, _readable(payload))
 
-    def is_token(self, payload: bytes) -> bool:
-        """Whether the bytes look like the tokens there are."""
+    def _is_token(self, payload: bytes) -> bool:
+        """Whether the bytes have the form of a token."""
         if len(payload) != self._token.size:
             return False
         match self._token.alphabet:
@@ -153,121 +157,127 @@ class Replies:
                 return not _is_printable(payload)
             case "decimal":
                 return payload.isdigit()
-        return all(byte in _TOKEN_BYTES for byte in payload)
+        return all(byte in _TOKEN_CHARACTERS for byte in payload)
 
     def may_be_words(self, payload: bytes) -> bool:
-        """Whether the bytes are, or begin, a text rather than a token."""
-        return _is_printable(payload) and not all(byte in _TOKEN_BYTES for byte in payload)
+        """Whether the bytes are, or begin, words and not a token."""
+        return _is_printable(payload) and not all(byte in _TOKEN_CHARACTERS for byte in payload)
 
-    def _read_refusal(self, payload: bytes, creating: bool) -> No | None:
-        """A refusal where a raw token is due; None: it is none."""
-        if self._answers.reply.refusal == "text":
-            if self._token.form == "raw" and self.is_token(payload):
+    def _read_refusal(self, payload: bytes, creating: bool) -> Refusal | None:
+        """A refusal in the place of a token, or None if the payload is not one."""
+        if self._settings.reply.refusal == "text":
+            if self._token.form == "raw" and self._is_token(payload):
                 return None
             return self._read_words(payload, creating)
-        said: Outcome | None = None
+        outcome: ReplyOutcome | None = None
         match self._status.form:
             case "byte" if len(payload) == 1 and self._token.size != 1:
-                said = self.outcome_of(payload[0], "", creating)
+                outcome = self._outcome_of(payload[0], "", creating)
             case "json" if not self._status.key:
-                said = self._read_bare(payload, creating)
+                outcome = self._read_bare_refusal(payload, creating)
             case "json" | "none" if payload[:1] == b"{":
-                said = self._read_object(read_object(payload), self._token_ok, creating)
+                outcome = self._read_object(read_object(payload), self._token_ok, creating)
             case "text":
-                said = self._read_text(payload, creating)
-                if isinstance(said, No) and said.status == NO_STATUS and not self.may_be_words(payload):
-                    said = None
-        return said if isinstance(said, No) else None
+                outcome = self._read_text(payload, creating)
+                if isinstance(outcome, Refusal) and outcome.status == NO_STATUS and not self.may_be_words(payload):
+                    outcome = None
+        return outcome if isinstance(outcome, Refusal) else None
 
-    def _read_bare(self, payload: bytes, creating: bool) -> No | None:
-        """A JSON value that is a refusal, where it might be a token too."""
+    def _read_bare_refusal(self, payload: bytes, creating: bool) -> Refusal | None:
+        """A refusal that is a JSON value without a key, or None. Other payloads may be a token."""
         try:
             value = read_json(payload)
         except RemoteProtocolError:
             return None
-        known = any(_same(value, self.value_of(status)) for status in _REFUSALS)
-        return No(self._meaning(value, "", creating)) if known else None
+        known = any(_same_value(value, self.status_value(status)) for status in _REFUSAL_STATUSES)
+        return Refusal(self._status_of_value(value, "", creating)) if known else None
 
-    def _read_words(self, payload: bytes, creating: bool) -> No:
-        text = _shown(payload)
-        return No(self._by_words(text, creating), text)
+    def _read_words(self, payload: bytes, creating: bool) -> Refusal:
+        text = _readable(payload)
+        return Refusal(self._status_of_words(text, creating), text)
 
-    def _read_text(self, payload: bytes, creating: bool) -> Outcome:
-        text = _shown(payload)
+    def _read_text(self, payload: bytes, creating: bool) -> ReplyOutcome:
+        text = _readable(payload)
         if text == self._status.ok:
-            return Yes(None)
-        for status in _REFUSALS:
-            value = self.value_of(status)
-            if isinstance(value, str) and match(value, text) is not None:
-                return No(self._meaning(value, text, creating), text)
-        return No(NO_STATUS, text)
+            return Success(None)
+        for status in _REFUSAL_STATUSES:
+            value = self.status_value(status)
+            if isinstance(value, str) and match_template(value, text) is not None:
+                return Refusal(self._status_of_value(value, text, creating), text)
+        return Refusal(NO_STATUS, text)
 
-    def _read_token_object(self, payload: bytes, creating: bool) -> Outcome:
+    def _read_token_object(self, payload: bytes, creating: bool) -> ReplyOutcome:
         fields = read_object(payload)
-        acknowledged = self._answers.reply.steps == 2 and self._token.key in fields  # some say yes once, not twice
-        said = self._read_object(fields, self._token_ok, creating, told=acknowledged)
-        if isinstance(said, No):
-            return said
+        # some servers send the status in the acknowledgement only
+        optional = self._settings.reply.steps == 2 and self._token.key in fields
+        outcome = self._read_object(fields, self._token_ok, creating, status_optional=optional)
+        if isinstance(outcome, Refusal):
+            return outcome
         if self._token.key not in fields:
             raise _unreadable(f"the reply has no {self._token.key}", 0, field="token")
         token = fields[self._token.key]
         if token is None:
-            return No(Status.LIMIT_REACHED, self._text_in(fields))
+            return Refusal(Status.LIMIT_REACHED, self._words_in(fields))
         if isinstance(token, int) and not isinstance(token, bool):
             token = str(token)
         if not isinstance(token, str):
             raise _unreadable("the token is neither a text nor a number", 0, field="token")
-        return Yes(_checked(token.encode()))
+        return Success(_checked_token(token.encode()))
 
-    def _read_object(self, fields: Mapping[str, Any], ok: Scalar, creating: bool, *, told: bool = False) -> Outcome:
-        """`told`: it may do without the status."""
+    def _read_object(
+        self, fields: Mapping[str, Any], ok: Scalar, creating: bool, *, status_optional: bool = False
+    ) -> ReplyOutcome:
+        """`status_optional`: an object without the status accepts the request."""
         if self._words.error_key and fields.get(self._words.error_key):
             text = fields[self._words.error_key]
             text = text if isinstance(text, str) else str(text)
-            return No(self._by_words(text, creating), text)
-        text = self._text_in(fields)
+            return Refusal(self._status_of_words(text, creating), text)
+        text = self._words_in(fields)
         if self._status.form != "json" or not self._status.key:
             refused = self._words.key and text and text != self._words.ok
-            return No(self._by_words(text, creating), text) if refused else Yes(None)
+            return Refusal(self._status_of_words(text, creating), text) if refused else Success(None)
         if self._status.key not in fields:
-            if told:
-                return Yes(None)
+            if status_optional:
+                return Success(None)
             raise _unreadable(f"the reply has no {self._status.key}", 0)
         value = fields[self._status.key]
-        return Yes(None) if _same(value, ok) else No(self._meaning(value, text, creating), text)
+        return Success(None) if _same_value(value, ok) else Refusal(self._status_of_value(value, text, creating), text)
 
-    def _text_in(self, fields: Mapping[str, Any]) -> str:
+    def _words_in(self, fields: Mapping[str, Any]) -> str:
         text = fields.get(self._words.key, "") if self._words.key else ""
         return text if isinstance(text, str) else ""
 
-    def _meaning(self, value: object, text: str, creating: bool) -> int:
-        """The status that a value stands for: where it stands for several, what the words say, or else the first."""
-        possible = _CREATING if creating else _JOINING
-        meant = [status for status in (*possible, *_REFUSALS) if _same(value, self.value_of(status))]
-        worded = [status for status in meant if match(getattr(self._words, status.name.lower()), text) is not None]
-        if meant:
-            return (worded or meant)[0]
+    def _status_of_value(self, value: object, text: str, creating: bool) -> int:
+        """The status that a value stands for. If it stands for several, the words decide, or else it is the first."""
+        found = [status for status in _likely_first(creating) if _same_value(value, self.status_value(status))]
+        if found:
+            return next((status for status in found if self._has_words(status, text)), found[0])
         return int(value) if isinstance(value, int) and not isinstance(value, bool) else NO_STATUS
 
-    def _by_words(self, text: str, creating: bool) -> int:
-        for status in (*(_CREATING if creating else _JOINING), *_REFUSALS):
-            if match(getattr(self._words, status.name.lower()), text) is not None:
-                return status
-        return NO_STATUS
+    def _status_of_words(self, text: str, creating: bool) -> int:
+        return next((status for status in _likely_first(creating) if self._has_words(status, text)), NO_STATUS)
+
+    def _has_words(self, status: Status, text: str) -> bool:
+        return match_template(getattr(self._words, status.name.lower()), text) is not None
 
 
-_TOKEN_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.:")
+_TOKEN_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.:")
 
 
-def _same(value: object, other: object) -> bool:
+def _likely_first(creating: bool) -> tuple[Status, ...]:
+    """All refusals, those that a create or a join can have before the others."""
+    return (*(_CREATE_REFUSALS if creating else _JOIN_REFUSALS), *_REFUSAL_STATUSES)
+
+
+def _same_value(value: object, other: object) -> bool:
     return type(value) is type(other) and value == other
 
 
-def _checked(token: bytes) -> bytes:
-    if not 1 <= len(token) <= MAX_TOKEN:
+def _checked_token(token: bytes) -> bytes:
+    if not 1 <= len(token) <= MAX_REPLY_TOKEN_SIZE:
         raise RemoteProtocolError(
-            f"the token has {len(token)} bytes: 1 to {MAX_TOKEN}",
-            clause="TCRP-3.8c", field="token", offset=0, value=len(token), limit=MAX_TOKEN,
+            f"the token has {len(token)} bytes: 1 to {MAX_REPLY_TOKEN_SIZE}",
+            clause="TCRP-3.8c", field="token", offset=0, value=len(token), limit=MAX_REPLY_TOKEN_SIZE,
         )  # fmt: skip
     return token
 
@@ -282,7 +292,7 @@ def _is_printable(data: bytes) -> bool:
     return all(character.isprintable() or character in "\r\n\t" for character in text)
 
 
-def _shown(payload: bytes) -> str:
+def _readable(payload: bytes) -> str:
     return payload[:1000].decode(errors="backslashreplace")
 
 

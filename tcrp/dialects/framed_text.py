@@ -1,33 +1,36 @@
-"""Templates and JSON, strictly: what a file's texts say, and the JSON that payloads and datagrams hold."""
+"""Templates of dialect files, and strict JSON for payloads and datagrams."""
 
 import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from tcrp.errors import RemoteProtocolError
 
-_PLACE = re.compile(r"\{(user|room|token|message)\}")
-_LONE = re.compile("[\ud800-\udfff]")
-_MOST_DIGITS = 18
+_PLACEHOLDER = re.compile(r"\{(user|room|token|message)\}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DIGITS = 18
 _QUOTE, _BACKSLASH = b'"\\'
 
 
-def fill(template: str, **parts: str) -> str:
-    """The template with its places filled; braces around anything else stay."""
-    return _PLACE.sub(lambda place: parts.get(place[1], ""), template)
+def fill_template(template: str, **parts: str) -> str:
+    """The template with its placeholders replaced. Braces around any other word stay."""
+    return _PLACEHOLDER.sub(lambda found: parts.get(found[1], ""), template)
 
 
-def match(template: str, text: str, **known: str) -> dict[str, str] | None:
-    """What stands in the places of a text that a template may have made, or None. A place in `known` is its value."""
+def match_template(template: str, text: str, **known: str) -> dict[str, str] | None:
+    """The values of the placeholders with which the template gives this text, or None if there are none.
+
+    `known`: placeholders whose value is known; the text must have that value.
+    """
     found = _pattern(template, tuple(known.items())).fullmatch(text)
     return None if found is None else {**known, **found.groupdict()}
 
 
-def pieces(template: str) -> list[str]:
-    """The template in pieces: a literal, a place's name, a literal and so on; it begins and ends with a literal."""
-    return _PLACE.split(template)
+def split_template(template: str) -> list[str]:
+    """The template in parts: literal, name of a placeholder, literal and so on. The first and the last are literals."""
+    return _PLACEHOLDER.split(template)
 
 
 @lru_cache(maxsize=256)
@@ -35,39 +38,32 @@ def _pattern(template: str, known: tuple[tuple[str, str], ...]) -> re.Pattern[st
     values = dict(known)
     seen = set()
     pattern = ""
-    for index, piece in enumerate(pieces(template)):
+    for index, part in enumerate(split_template(template)):
         if index % 2 == 0:
-            pattern += re.escape(piece)
-        elif piece in values:
-            pattern += re.escape(values[piece])
-        elif piece in seen:
-            pattern += f"(?P={piece})"
+            pattern += re.escape(part)
+        elif part in values:
+            pattern += re.escape(values[part])
+        elif part in seen:
+            pattern += f"(?P={part})"
         else:
-            seen.add(piece)
-            pattern += f"(?P<{piece}>.*)"
+            seen.add(part)
+            pattern += f"(?P<{part}>.*)"
     return re.compile(pattern, re.DOTALL)
 
 
-class Found(NamedTuple):
-    """A JSON value at the start of some bytes, and where it ends, in bytes."""
-
-    value: Any
-    end: int
-
-
 def write_json(value: object, *, escapes: bool) -> bytes:
-    """The value as UTF-8."""
+    """A value as JSON in UTF-8. `escapes`: characters beyond ASCII are written as `\\uXXXX`."""
     return json.dumps(value, ensure_ascii=escapes).encode()
 
 
 def read_json(data: bytes) -> Any:
-    """The value that the bytes hold and nothing besides. RemoteProtocolError for what RFC 8259 forbids."""
+    """The value of a JSON text. Raises RemoteProtocolError for bytes that RFC 8259 forbids and for long numbers."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise _malformed(f"the JSON is not UTF-8: byte 0x{data[error.start]:02x}", error.start) from None
     try:
-        value = json.loads(text, parse_int=_number, parse_constant=_no_constant)
+        value = json.loads(text, parse_int=_parse_int, parse_constant=_refuse_constant)
     except RecursionError:
         raise _malformed("the JSON is nested too deeply", 0) from None
     except json.JSONDecodeError as error:
@@ -79,26 +75,26 @@ def read_json(data: bytes) -> Any:
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:
-    """The JSON object that the bytes hold."""
+    """The object of a JSON text. Raises RemoteProtocolError, also for any other value."""
     value = read_json(data)
     if not isinstance(value, dict):
         raise _malformed("the JSON is no object", 0)
     return value
 
 
-def find_json(data: bytes, *, final: bool) -> Found | None:
-    """The first JSON value of a stream, or None if it is not whole yet. Nothing delimits a number but the stream's end,
-    which `final` says has come.
+def json_end(data: bytes) -> int | None:
+    """The size of the object, list or string at the start of a stream, in bytes; None if it is not complete yet.
+
+    A number or a word gives None, because only the end of the stream ends it. Raises RemoteProtocolError if the bytes
+    are not valid JSON.
     """
-    end = _end_of_json(data)
-    if end is None:
-        if not final:
-            return None
-        end = len(data)
-    return Found(read_json(data[:end]), end)
+    end = _closing_index(data)
+    if end is not None:
+        read_json(data[:end])
+    return end
 
 
-def _end_of_json(data: bytes) -> int | None:
+def _closing_index(data: bytes) -> int | None:
     depth, quoted, escaped = 0, False, False
     for index, byte in enumerate(data):
         if quoted:
@@ -123,7 +119,7 @@ def _holds_lone_surrogate(value: object) -> bool:
     while waiting:
         match waiting.pop():
             case str(text):
-                if _LONE.search(text):
+                if _SURROGATE.search(text):
                     return True
             case dict(items):
                 waiting += [*items, *items.values()]
@@ -132,13 +128,13 @@ def _holds_lone_surrogate(value: object) -> bool:
     return False
 
 
-def _number(digits: str) -> int:
-    if len(digits.lstrip("-")) > _MOST_DIGITS:
-        raise _malformed(f"a number in the JSON has {len(digits)} digits: at most {_MOST_DIGITS}", 0)
+def _parse_int(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        raise _malformed(f"a number in the JSON has {len(digits)} digits: at most {_MAX_DIGITS}", 0)
     return int(digits)
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise _malformed(f"{name} is not JSON", 0)
 
 

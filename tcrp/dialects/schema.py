@@ -1,6 +1,6 @@
-"""The keys of a dialect file as `answers` declares them: their types, their texts, and the JSON schema made of both.
+"""The keys of a dialect file, with types and texts from `tcrp.dialects.settings`, and the JSON schema of such a file.
 
-The schema is shipped as `dialect.schema.json`. Print it: `python -m tcrp.dialects.schema`.
+The schema is shipped as `dialect.schema.json`. `python -m tcrp.dialects.schema` prints it.
 """
 
 import ast
@@ -8,18 +8,19 @@ import inspect
 import json
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from tcrp.dialects import answers
-from tcrp.dialects.answers import Answers, Range
+from tcrp.dialects import settings
+from tcrp.dialects.settings import Range, Settings
 
 NAME_PATTERN = "[A-Za-z0-9._-]+"
+"""A regular expression for the name of a dialect."""
 
 
 class Key(NamedTuple):
-    """One key of a table: as a file has it, the field's name, its type, and what it is if left out."""
+    """One key of a table: its name in a file, the name of its field, its type, and its default."""
 
     key: str
     field: str
@@ -29,24 +30,20 @@ class Key(NamedTuple):
 
 @cache
 def keys_of(table: type) -> Mapping[str, Key]:
-    """The keys of a table of `answers`, by their names in a file."""
+    """The keys of a table, one of the classes in `settings`, by their names in a file."""
     hints = get_type_hints(table, include_extras=True)
     default = table()
-    found = (_key(item, hints[item.name], getattr(default, item.name)) for item in fields(table))
-    return {key.key: key for key in found}
-
-
-def _key(item: "Field[Any]", hint: Any, default: object) -> Key:
-    return Key(item.name.replace("_", "-"), item.name, hint, default)
+    names = {field.name.replace("_", "-"): field.name for field in fields(table)}
+    return {key: Key(key, name, hints[name], getattr(default, name)) for key, name in names.items()}
 
 
 def table_of(key: Key) -> type | None:
-    """The table that stands under this key, if it is one."""
+    """The class of the table under this key, or None if the key is not a table."""
     return key.type if inspect.isclass(key.type) and is_dataclass(key.type) else None
 
 
 def alternatives(hint: Any) -> Iterator[tuple[Any, Range | None]]:
-    """The types that a key's value may have, one after another, a Literal being one; None stands for left out."""
+    """The types that a key's value may have, each with its range or None. NoneType: the key may be left out."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         limits = next((extra for extra in arguments[1:] if isinstance(extra, Range)), None)
@@ -59,11 +56,11 @@ def alternatives(hint: Any) -> Iterator[tuple[Any, Range | None]]:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of a dialect file, read as JSON."""
+    """The JSON schema of a dialect file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A TCRP dialect",
-        **_table(Answers),
+        **_table(Settings),
     }
 
 
@@ -87,7 +84,7 @@ def _property(key: Key, text: str | None) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": text} if text else {}
     schema |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     if key.default is not None:
-        schema["default"] = _plain(key.default)
+        schema["default"] = _json_value(key.default)
     return schema
 
 
@@ -103,21 +100,21 @@ def _kind(hint: Any, limits: Range | None) -> dict[str, Any]:
     return {"type": name} | ({"minimum": limits.least, "maximum": limits.most} if limits else {})
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value
 
 
 @cache
-def _sources() -> Mapping[str, ast.ClassDef]:
-    tree = ast.parse(inspect.getsource(answers))
+def _class_definitions() -> Mapping[str, ast.ClassDef]:
+    tree = ast.parse(inspect.getsource(settings))
     return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _texts(table: type) -> dict[str, str]:
-    """What stands below each field, by its name, and under "" what the table is about."""
-    node = _sources()[table.__name__]
+    """The text below each field, by the name of the field, and the docstring of the class, under ""."""
+    node = _class_definitions()[table.__name__]
     texts = {"": inspect.cleandoc(ast.get_docstring(node) or "").replace("\n", " ").replace("  ", " ")}
     for before, after in zip(node.body, node.body[1:], strict=False):
         match before, after:
@@ -127,7 +124,7 @@ def _texts(table: type) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print the schema."""
+    """Print the JSON schema."""
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 

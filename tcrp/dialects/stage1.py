@@ -1,9 +1,9 @@
-"""Stage 1, the older form: UDP only, no rooms, no tokens (docs/spec.md, section 7).
+"""The dialect `stage1`, an older form of the protocol: UDP only, no rooms, no tokens (docs/spec.md, section 7).
 
 UDP   both ways   UserNameSize 1 | user name | message
 
-Sending makes a client known. Whatever it sends goes, unchanged, to everyone who is known, itself included. Nothing
-leaves or registers: whoever is silent for long is forgotten.
+A client becomes a member when it sends. The server relays each datagram unchanged to all members, the sender included.
+There is no message that registers or leaves. A member that is silent for too long is removed.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from construct import Bytes, GreedyBytes, Int8ub, Rebuild, Struct, len_, this
 
 from tcrp.constants import MAX_UP_SIZE, MAX_USER_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Can, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import build_layout
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want
 from tcrp.policy import Bind, Idle, MemberKey, Policy, RoomKey
 
 MAX_SIZE = MAX_UP_SIZE
-"""The longest datagram, either way, in bytes."""
+"""The greatest size of a datagram in bytes, in both directions."""
 _CLAUSE = "TCRP-7.1"
 
 datagram_layout = Struct(
@@ -40,12 +40,14 @@ POLICY = Policy(
 
 @dataclass(frozen=True, slots=True)
 class Stage1:
-    """The dialect; see `Dialect` for what the methods promise."""
+    """The dialect. `Dialect` documents the methods."""
 
     name: str = "stage1"
     ports: Ports = Ports(None, 9002)
     policy: Policy = POLICY
-    can: Can = Can(tcp=False, rooms=False, passwords=False, keepalive=False, notices=False, frames=False)
+    can: Capabilities = Capabilities(
+        tcp=False, rooms=False, passwords=False, keepalive=False, notices=False, frames=False
+    )
     layouts: Layouts = Layouts(datagram_layout, datagram_layout)
     passwords: Passwords | None = None
 
@@ -88,7 +90,7 @@ class Stage1:
 
 
 def _decode(data: bytes) -> tuple[str, bytes]:
-    """User name and message. A name that is not UTF-8 is kept by surrogates, so that it is relayed unchanged."""
+    """User name and message. Bytes of a name that are not UTF-8 become surrogates, so that it is relayed unchanged."""
     if len(data) > MAX_SIZE:
         raise RemoteProtocolError(
             f"the datagram has {len(data)} bytes: at most {MAX_SIZE}",
@@ -115,5 +117,5 @@ def _encode(user: str, message: bytes) -> bytes:
             clause=_CLAUSE, field="message", value=len(message), limit=space,
         )  # fmt: skip
     if len(name) > MAX_USER_SIZE:
-        return build_layout(datagram_layout, {"user": name, "message": message}, _CLAUSE)  # which says so
+        return build_layout(datagram_layout, {"user": name, "message": message}, _CLAUSE)  # raises
     return bytes((len(name),)) + name + message

@@ -1,8 +1,8 @@
-"""The canonical dialect: docs/spec.md, sections 1 to 6.
+"""The canonical dialect: docs/spec.md, sections 1 to 6. Numbers are sizes in bytes.
 
 TCP   client  frame, state 0: room name, payload JSON {"username", "password"} or the raw user name
-      server  frame, state 1: room name echoed, payload 1 byte of status
-      server  frame, state 2: room name echoed, payload token; then it closes
+      server  frame, state 1: the same room name, payload 1 byte of status
+      server  frame, state 2: the same room name, payload token; then it closes
 UDP   up      RoomNameSize 1 | TokenSize 1 | room name | token | message    empty registers, `exit` leaves
       down    user name ": " message  |  0x04 text  |  0x05 text
 """
@@ -14,8 +14,8 @@ from enum import Enum, auto
 
 from tcrp import constants, wire
 from tcrp.constants import HEADER_SIZE, Operation, State, Status
-from tcrp.conversation import FrameReader, Limits, Outgoing
-from tcrp.dialects.base import Can, Layouts, Passwords, Ports
+from tcrp.conversation import BaseConversation, FrameReader, Limits
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.layouts import chat_layout, notice_layout, packet_layout, status_layout
@@ -33,65 +33,69 @@ from tcrp.messages import (
     Information,
     Join,
     Membership,
+    NoticeReason,
     Reply,
     Request,
     Up,
     UpKind,
     Want,
-    Why,
     make,
 )
+from tcrp.names import check_room
 from tcrp.policy import Policy
 from tcrp.request import decode_request, encode_request
 
 
-class Step(Enum):
-    """Where a conversation is."""
+class Phase(Enum):
+    """The phase of a conversation: what the server or the client waits for."""
 
-    REQUEST = auto()  # the request is on its way
-    ACK = auto()  # the ACK is due
-    COMPLETE = auto()  # the COMPLETE is due
+    REQUEST = auto()  # server: the rest of the request
+    ACK = auto()  # the ACK
+    COMPLETE = auto()  # the COMPLETE
     DONE = auto()
 
 
-class _TcrpConversation(Outgoing):
-    """What both sides share: the step, and how long the deadline allows."""
+class _TcrpConversation(BaseConversation):
+    """The part that both sides share: the phase, and the deadline with its length in seconds."""
 
-    def __init__(self, step: Step, deadline: float | None, allowed: float) -> None:
+    def __init__(self, phase: Phase, deadline: float | None, timeout: float) -> None:
         super().__init__(deadline)
-        self._step = step
-        self._allowed = allowed
+        self._phase = phase
+        self._timeout = timeout
 
     @property
     def closing(self) -> bool:
-        return self._step is Step.DONE
+        return self._phase is Phase.DONE
 
     def handle_timer(self, now: float) -> list[Event]:
         if self._deadline is None or now < self._deadline:
             return []
         self._finish()
-        return [TimedOut(self._allowed)]
+        return [TimedOut(self._timeout)]
 
     def _finish(self) -> None:
-        self._step = Step.DONE
+        self._phase = Phase.DONE
         self._deadline = None
 
 
-class ServerConversation(_TcrpConversation):
-    """REQUEST -Requested-> ACK -send(Ack OK)-> COMPLETE -send(Complete)-> DONE; anything else ends in DONE."""
+class TcrpServer(_TcrpConversation):
+    """The server's side.
+
+    REQUEST -Requested-> ACK -send(Ack OK)-> COMPLETE -send(Complete)-> DONE. Anything else leads to DONE.
+    """
 
     def __init__(self, limits: Limits, now: float) -> None:
-        super().__init__(Step.REQUEST, now + limits.silence, limits.silence)
+        super().__init__(Phase.REQUEST, now + limits.silence, limits.silence)
         self._limits = limits
         self._reader = FrameReader(limits.payload)
         self._operation = 0
         self._room = ""
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
-        if self._step is not Step.REQUEST or not data:
+        if self._phase is not Phase.REQUEST or not data:
             return []  # bytes after the request are ignored (TCRP-2.6a)
         if not self._reader.started:
-            self._deadline, self._allowed = now + self._limits.handshake, self._limits.handshake
+            self._deadline, self._timeout = now + self._limits.handshake, self._limits.handshake
         self._reader.feed(data)
         try:
             frame = self._reader.next_frame()
@@ -103,24 +107,24 @@ class ServerConversation(_TcrpConversation):
             self._answer(State.ACK, wire.encode_status(error.status))
             self._finish()
             return [Malformed(error)]
-        self._step, self._deadline = Step.ACK, None
+        self._phase, self._deadline = Phase.ACK, None
         return [Requested(want)]
 
     def receive_eof(self, now: float) -> list[Event]:
-        early = self._step is Step.REQUEST
+        early = self._phase is Phase.REQUEST
         if early:
             self._finish()
         return [Ended(early)]  # a request that came whole is still answered (TCRP-2.6c)
 
     def send(self, reply: Reply) -> None:
-        match self._step, reply:
-            case Step.ACK, Ack(status):
+        match self._phase, reply:
+            case Phase.ACK, Ack(status):
                 self._answer(State.ACK, wire.encode_status(status))
                 if status == Status.OK:
-                    self._step = Step.COMPLETE
+                    self._phase = Phase.COMPLETE
                 else:
                     self._finish()
-            case Step.COMPLETE, Complete(token):
+            case Phase.COMPLETE, Complete(token):
                 if not isinstance(token, bytes) or not 1 <= len(token) <= constants.MAX_TOKEN_SIZE:
                     raise LocalProtocolError(
                         f"a token is 1 to {constants.MAX_TOKEN_SIZE} bytes",
@@ -128,21 +132,24 @@ class ServerConversation(_TcrpConversation):
                     )  # fmt: skip
                 self._answer(State.COMPLETE, token)
                 self._finish()
-            case step, _:
-                raise RuntimeError(f"{type(reply).__name__} is not due at step {step.name}")
+            case phase, _:
+                raise RuntimeError(f"{type(reply).__name__} is not due at step {phase.name}")
 
     def _answer(self, state: State, payload: bytes) -> None:
         self._out += wire.encode_frame(Frame(self._room, self._operation, state, payload))
 
 
-class ClientConversation(_TcrpConversation):
-    """ACK -Accepted-> COMPLETE -Joined-> DONE; Refused ends in DONE too, and Malformed where it is strict."""
+class TcrpClient(_TcrpConversation):
+    """The client's side.
+
+    ACK -Accepted-> COMPLETE -Joined-> DONE. Refused leads to DONE too, and so does Malformed if it is strict.
+    """
 
     def __init__(self, want: Create | Join, strict: bool) -> None:
-        super().__init__(Step.ACK, None, 0.0)
+        super().__init__(Phase.ACK, None, 0.0)
         self._strict = strict
         self._operation = Operation.CREATE if isinstance(want, Create) else Operation.JOIN
-        self._room = wire.check_room(want.room).decode()
+        self._room = check_room(want.room).decode()
         payload = encode_request(Request(want.user, want.password))
         self._out += wire.encode_frame(Frame(self._room, self._operation, State.REQUEST, payload))
         self._reader = FrameReader()
@@ -153,7 +160,7 @@ class ClientConversation(_TcrpConversation):
             return events
         self._reader.feed(data)
         try:
-            while self._step is not Step.DONE and (frame := self._reader.next_frame()) is not None:
+            while self._phase is not Phase.DONE and (frame := self._reader.next_frame()) is not None:
                 events.extend(self._read_reply(frame))
         except RemoteProtocolError as error:
             self._finish()
@@ -161,7 +168,7 @@ class ClientConversation(_TcrpConversation):
         return events
 
     def receive_eof(self, now: float) -> list[Event]:
-        early = self._step is not Step.DONE
+        early = self._phase is not Phase.DONE
         self._finish()
         return [Ended(early)]
 
@@ -169,28 +176,30 @@ class ClientConversation(_TcrpConversation):
         raise RuntimeError("a client of this dialect says nothing after its request")
 
     def _read_reply(self, frame: Frame) -> Iterator[Event]:
-        acking = self._step is Step.ACK
-        if frame.state != State.ACK or frame.payload not in _BARE_REFUSALS:
+        acking = self._phase is Phase.ACK
+        if frame.state != State.ACK or frame.payload not in _UNCHECKED_REFUSALS:
             for error in self._deviations(frame, State.ACK if acking else State.COMPLETE):
                 if self._strict:
                     raise error
                 yield Malformed(error)
-        with within_payload(frame):
+        with shift_error_offset(frame):
             status = wire.decode_status(frame.payload) if acking else Status.OK
         if not acking:
-            with within_payload(frame):
+            with shift_error_offset(frame):
                 token = wire.check_token(frame.payload)
             self._finish()
             yield Joined(token)
         elif status == Status.OK:
-            self._step = Step.COMPLETE
+            self._phase = Phase.COMPLETE
             yield Accepted()
         else:
             self._finish()
             yield Refused(status)
 
     def _deviations(self, frame: Frame, state: State) -> Iterator[RemoteProtocolError]:
-        """What a reply should echo and does not; in a refusal with 4 or 6 it is not judged (TCRP-3.7, TCRP-2.4d)."""
+        """The fields of a reply that are not as in the request. A refusal with 4 or 6 need not repeat the request
+        (TCRP-3.7, TCRP-2.4d).
+        """
         clause = "TCRP-3.4a" if state is State.ACK else "TCRP-3.5a"
         if frame.state != state:
             yield RemoteProtocolError(
@@ -203,18 +212,18 @@ class ClientConversation(_TcrpConversation):
                 clause=clause, field="Operation", offset=1, value=frame.operation, limit=int(self._operation),
             )  # fmt: skip
         if frame.room != self._room:
-            # a COMPLETE whose sizes or parts are mixed up has the token where the room should be
+            # in a COMPLETE with mixed up sizes or parts the token may stand in the place of the room name
             found = frame.room if state is State.ACK else None
             yield RemoteProtocolError(
-                f"the reply is about {'another room' if found is None else f'room {_brief(found)}'}, "
-                f"the request about {_brief(self._room)}",
+                f"the reply is about {'another room' if found is None else f'room {_short_repr(found)}'}, "
+                f"the request about {_short_repr(self._room)}",
                 clause=clause, field="room name", offset=HEADER_SIZE, value=found, limit=self._room,
             )  # fmt: skip
 
 
 @contextmanager
-def within_payload(frame: Frame) -> Iterator[None]:
-    """What is wrong in the payload is told with its offset in the frame."""
+def shift_error_offset(frame: Frame) -> Iterator[None]:
+    """Change the offset of an error from one in the payload to one in the frame."""
     try:
         yield
     except RemoteProtocolError as error:
@@ -222,12 +231,12 @@ def within_payload(frame: Frame) -> Iterator[None]:
         raise
 
 
-def _brief(room: str) -> str:
+def _short_repr(room: str) -> str:
     shown = repr(room)
     return shown if len(shown) <= 60 else f"{shown[:60]}... ({len(room.encode())} bytes)"
 
 
-_BARE_REFUSALS = (bytes([Status.MALFORMED]), bytes([Status.LIMIT_REACHED]))
+_UNCHECKED_REFUSALS = (bytes([Status.MALFORMED]), bytes([Status.LIMIT_REACHED]))
 
 
 def _read_want(frame: Frame) -> Create | Join:
@@ -246,35 +255,35 @@ def _read_want(frame: Frame) -> Create | Join:
             "the room name is empty: 1 to 255 bytes",
             clause="TCRP-3.7d", field="RoomNameSize", offset=0, value=0, limit=1,
         )  # fmt: skip
-    with within_payload(frame):
+    with shift_error_offset(frame):
         request = decode_request(frame.payload)
     want = Create if frame.operation == Operation.CREATE else Join
     return want(frame.room, request.user, request.password)
 
 
-# looked up once: on Python 3.11 a member of an enum costs as much as a slice
-_REGISTER, _CHAT, _LEAVE = UpKind.REGISTER, UpKind.CHAT, UpKind.LEAVE
-_SAID = DownKind.CHAT
+# constants, because on Python 3.11 a lookup of an enum member costs as much as a slice
+_UP_REGISTER, _UP_CHAT, _UP_LEAVE = UpKind.REGISTER, UpKind.CHAT, UpKind.LEAVE
+_DOWN_CHAT = DownKind.CHAT
 
 
 def _read_kind(message: bytes) -> UpKind:
     if not message:
-        return _REGISTER
-    return _LEAVE if message == constants.LEAVE else _CHAT
+        return _UP_REGISTER
+    return _UP_LEAVE if message == constants.LEAVE else _UP_CHAT
 
 
 @dataclass(frozen=True, slots=True)
 class Tcrp:
-    """The canonical dialect; see `Dialect` for what the methods promise."""
+    """The canonical dialect. `Dialect` documents the methods."""
 
     name: str = "tcrp"
     ports: Ports = Ports(constants.TCP_PORT, constants.UDP_PORT)
     policy: Policy = field(default_factory=Policy)
-    can: Can = Can()
+    can: Capabilities = Capabilities()
     layouts: Layouts = Layouts(packet_layout, chat_layout, notice_layout, status_layout)
     passwords: Passwords | None = None
 
-    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> ClientConversation:
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> TcrpClient:
         if not isinstance(want, Create | Join):
             raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
         for field_name, value in (
@@ -285,10 +294,10 @@ class Tcrp:
                 raise LocalProtocolError(
                     f"dialect {self.name} has no {field_name}", clause="TCRP-3.2a", field=field_name
                 )
-        return ClientConversation(want, strict)
+        return TcrpClient(want, strict)
 
-    def server(self, peer: Address, limits: Limits, now: float) -> ServerConversation:
-        return ServerConversation(limits, now)
+    def server(self, peer: Address, limits: Limits, now: float) -> TcrpServer:
+        return TcrpServer(limits, now)
 
     def read_up(self, data: bytes, source: Address) -> Up:
         room, token, message = wire.split_packet(data)
@@ -317,19 +326,19 @@ class Tcrp:
                 return Down(DownKind.INFO, None, text.encode())
 
     def write_down(self, down: Down) -> bytes | None:
-        if down.kind is _SAID:
+        if down.kind is _DOWN_CHAT:
             return wire.encode_chat(down.user or "", down.body)
         match down.kind:
             case DownKind.CLOSED:
-                return wire.encode_delivery(Disconnect(_notice(down)))
+                return wire.encode_delivery(Disconnect(_notice_text(down)))
             case DownKind.INFO:
-                return wire.encode_delivery(Information(_notice(down)))
+                return wire.encode_delivery(Information(_notice_text(down)))
         return None
 
 
-def _notice(down: Down) -> str:
+def _notice_text(down: Down) -> str:
     if down.why:
-        return _NOTICES[down.why].format(user=down.user)
+        return _NOTICE_TEXTS[down.why].format(user=down.user)
     try:
         return down.body.decode()
     except (UnicodeDecodeError, AttributeError):
@@ -337,13 +346,13 @@ def _notice(down: Down) -> str:
         raise LocalProtocolError("the text is not bytes of UTF-8", clause=clause, field="text", limit="UTF-8") from None
 
 
-_NOTICES = {
-    Why.JOINED: "{user} joined",
-    Why.LEFT: "{user} left",
-    Why.HOST_LEFT: "the host left: the room is closed",
-    Why.IDLE: "you were idle for too long: join again to come back",
-    Why.HOST_IDLE: "the host was idle for too long: the room is closed",
-    Why.UNREACHABLE: "datagrams could not be delivered to you: join again to come back",
-    Why.STOPPED: "the server is stopping: the room is closed",
-    Why.TOO_LONG: "your last message is too long to be relayed",
+_NOTICE_TEXTS = {
+    NoticeReason.JOINED: "{user} joined",
+    NoticeReason.LEFT: "{user} left",
+    NoticeReason.HOST_LEFT: "the host left: the room is closed",
+    NoticeReason.IDLE: "you were idle for too long: join again to come back",
+    NoticeReason.HOST_IDLE: "the host was idle for too long: the room is closed",
+    NoticeReason.UNREACHABLE: "datagrams could not be delivered to you: join again to come back",
+    NoticeReason.STOPPED: "the server is stopping: the room is closed",
+    NoticeReason.TOO_LONG: "your last message is too long to be relayed",
 }

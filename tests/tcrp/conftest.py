@@ -1,8 +1,9 @@
-"""What the tests of tcrp share: a strategy for each message type (`st.from_type(Frame)`), cuts, a check of errors."""
+"""Shared by the tests of tcrp: a strategy for each message type (`st.from_type(Frame)`), fixtures and their types."""
 
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,11 @@ from tcrp import (
 
 ROOT = Path(__file__).parents[2]
 
+Split: TypeAlias = Callable[[bytes, Iterable[int]], list[bytes]]
+Comparable: TypeAlias = Callable[[Iterable[Event]], list[object]]
+CheckError: TypeAlias = Callable[[ProtocolError, int | None], None]
+
+pytest.register_assert_rewrite("tests.tcrp.declared")
 settings.register_profile("tcrp", deadline=None)
 settings.load_profile("tcrp")
 
@@ -42,7 +48,7 @@ _bytes = st.integers(0, 255)
 st.register_type_strategy(Frame, st.builds(Frame, _rooms, _bytes, _bytes, st.binary(max_size=300)))
 st.register_type_strategy(Request, st.builds(Request, _users, _passwords))
 st.register_type_strategy(ChatPacket, st.builds(ChatPacket, _rooms, st.binary(max_size=255), st.binary(max_size=300)))
-# the first ": " ends the user name, so one that holds it does not come back
+# the first ": " ends the user name, so a name that holds it would be decoded as another one
 st.register_type_strategy(
     ChatMessage, st.builds(ChatMessage, _users.filter(lambda user: ": " not in user), st.binary(max_size=300))
 )
@@ -58,21 +64,21 @@ def _split(data: bytes, cuts: Iterable[int]) -> list[bytes]:
 
 
 @pytest.fixture(scope="session")
-def split() -> Callable[[bytes, Iterable[int]], list[bytes]]:
-    """The bytes in pieces; cuts outside of them do nothing."""
+def split() -> Split:
+    """split(data, cuts): the bytes in pieces. A cut outside of them does nothing."""
     return _split
 
 
 @pytest.fixture(scope="session")
 def clauses() -> frozenset[str]:
-    """The ids of every clause that there is."""
-    with (ROOT / "conformance" / "clauses.toml").open("rb") as file:
+    """The ids of all clauses."""
+    with (ROOT / "conformance" / "spec" / "clauses.toml").open("rb") as file:
         return frozenset(clause["id"] for clause in tomllib.load(file)["clause"])
 
 
 @pytest.fixture(scope="session")
-def check_error(clauses: frozenset[str]) -> Callable[[ProtocolError, int | None], None]:
-    """What every protocol error must have, for input of so many bytes."""
+def check_error(clauses: frozenset[str]) -> CheckError:
+    """check_error(error, size): assert what every protocol error must have. `size`: bytes of the input, or None."""
 
     def check(error: ProtocolError, size: int | None) -> None:
         assert type(error) in (LocalProtocolError, RemoteProtocolError)
@@ -94,6 +100,6 @@ def _comparable(events: Iterable[Event]) -> list[object]:
 
 
 @pytest.fixture(scope="session")
-def comparable() -> Callable[[Iterable[Event]], list[object]]:
-    """Events that are equal where they say the same: two errors are never ==."""
+def comparable() -> Comparable:
+    """comparable(events): values that are equal if the events are. The errors in events are never ==."""
     return _comparable

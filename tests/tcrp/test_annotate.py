@@ -1,11 +1,11 @@
-"""Bytes beside their fields."""
+"""Annotated dumps: rows of fields, and their text."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tcrp import layouts
-from tcrp.annotate import Row, annotate, format_rows, mark, show
+from tcrp.annotate import Row, annotate, bytes_text, format_rows, mark
 
 HEAD = bytes.fromhex("06 02 01" + "00" * 28 + "01")
 LAYOUTS = {
@@ -164,5 +164,5 @@ def test_the_byte_that_is_wrong_is_shown_and_stands_above_the_carets(size: int, 
 
 
 def test_show() -> None:
-    assert show("部屋\n\x1b\u202e".encode()) == r"'部屋\n\x1b\u202e'"
-    assert show(b"\xff") == r"b'\xff'"
+    assert bytes_text("部屋\n\x1b\u202e".encode()) == r"'部屋\n\x1b\u202e'"
+    assert bytes_text(b"\xff") == r"b'\xff'"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tcrp
-from tcrp import cli
+from tcrp.decoding import KINDS, decode, guess
 
 ZEROS = "00" * 28
 ACK = "02 01 01" + ZEROS + "01 7231 00"
@@ -209,7 +209,7 @@ def test_ctrl_c_while_it_waits_for_bytes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tcrp", "decode", str(fifo)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
-        fifo.open("wb"),  # waits until it is read
+        fifo.open("wb"),  # waits for the reader
     ):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -223,10 +223,10 @@ def test_output_that_cannot_hold_a_character_escapes_it() -> None:
     assert done.stdout.splitlines()[-1] == rb"= CHAT: user 'alice', message '\u3084'"
 
 
-@given(data=st.binary(min_size=1, max_size=120), kind=st.sampled_from(["auto", *cli.KINDS]))
+@given(data=st.binary(min_size=1, max_size=120), kind=st.sampled_from(["auto", *KINDS]))
 def test_any_bytes_are_shown(data: bytes, kind: str) -> None:
-    kind = cli.guess(data).kind if kind == "auto" else kind
-    parts = list(cli.decode(data, kind, tcrp.dialects.get("tcrp")))
+    kind = guess(data).kind if kind == "auto" else kind
+    parts = list(decode(data, kind, tcrp.dialects.get("tcrp")))
     assert b"".join(row.data for part in parts for row in part.rows) == data
     for part in parts:
         assert bool(part.message) != bool(part.error)
@@ -236,10 +236,40 @@ def test_any_bytes_are_shown(data: bytes, kind: str) -> None:
 def test_a_dialect_that_declares_no_layout_shows_the_datagram_whole() -> None:
     bare = tcrp.dialects.Layouts()
     other = tcrp.dialects.get("tcrp").__class__(name="other", layouts=bare)  # type: ignore[call-arg]
-    (packet,) = cli.decode(bytes.fromhex(PACKET), "packet", other)
+    (packet,) = decode(bytes.fromhex(PACKET), "packet", other)
     assert [row.field for row in packet.rows] == ["datagram"]
     assert packet.message == "CHAT: room 'r1', token 'tok', message 'hello'"
-    (delivery,) = cli.decode(b"nonsense", "delivery", other)
+    (delivery,) = decode(b"nonsense", "delivery", other)
     assert delivery.error == "dialect other has no such datagram (TCRP-4.6c)"
-    (frame,) = cli.decode(bytes.fromhex(ACK), "frame", other)
+    (frame,) = decode(bytes.fromhex(ACK), "frame", other)
     assert (frame.rows[1].field, frame.message) == ("Operation", "operation 1 state 1: room 'r1', payload 1 byte")
+
+
+def test_many_frames_are_cut_and_still_judged() -> None:
+    wrong = "00" * 32
+    done = run("decode", "-", stdin=(ACK * 120 + wrong).encode())
+    assert done.returncode == 1
+    assert done.stdout.count("\nframe ") == 100
+    assert done.stdout.endswith("\n\n… and 21 more frames, of which 1 wrong: --all shows them\n")
+    everything = run("decode", "--all", "-", stdin=(ACK * 120 + wrong).encode())
+    assert everything.returncode == 1
+    assert everything.stdout.count("\nframe ") == 121
+
+
+def test_what_a_datagram_says_is_cut() -> None:
+    message = b"m" * 4000
+    done = run("decode", "--as", "packet", "--binary", "-", stdin=b"\x01\x01rt" + message)
+    last = done.stdout.splitlines()[-1]
+    assert last.endswith("… (3639 more characters: --all shows them)")
+    assert len(last) < 500
+    everything = run("decode", "--as", "packet", "--binary", "--all", "-", stdin=b"\x01\x01rt" + message)
+    assert everything.stdout.splitlines()[-1] == f"= CHAT: room 'r', token 't', message '{message.decode()}'"
+
+
+def test_a_huge_input_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole: it takes no space
+    done = run("decode", str(path))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == "tcrp: the input has more than 16 MiB: --all reads all of it\n"

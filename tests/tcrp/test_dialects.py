@@ -1,4 +1,4 @@
-"""The registry, and the canonical dialect's datagrams."""
+"""The names of the dialects, and the datagrams of the canonical dialect."""
 
 import pytest
 from hypothesis import given
@@ -13,10 +13,10 @@ from tcrp import (
     List,
     LocalProtocolError,
     Membership,
+    NoticeReason,
     RemoteProtocolError,
     Up,
     UpKind,
-    Why,
 )
 from tcrp.dialects import UnknownDialect
 
@@ -116,15 +116,15 @@ def test_any_datagram_is_read_and_what_is_unknown_comes_as_it_is(data: bytes) ->
         assert DIALECT.write_down(down) == data
 
 
-@pytest.mark.parametrize("why", list(Why))
+@pytest.mark.parametrize("why", list(NoticeReason))
 @pytest.mark.parametrize(("kind", "first"), [(DownKind.CLOSED, 4), (DownKind.INFO, 5)])
-def test_every_notice_has_words_that_come_back(why: Why, kind: DownKind, first: int) -> None:
+def test_every_notice_has_words_that_come_back(why: NoticeReason, kind: DownKind, first: int) -> None:
     data = DIALECT.write_down(Down(kind, "{bob}", why=why, room="r1"))
     assert data is not None
     assert data[0] == first
     read = DIALECT.read_down(data, MEMBER)
     assert (read.kind, bool(read.body)) == (kind, True)
-    assert (b"{bob}" in read.body) == (why in (Why.JOINED, Why.LEFT))
+    assert (b"{bob}" in read.body) == (why in (NoticeReason.JOINED, NoticeReason.LEFT))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_every_notice_has_words_that_come_back(why: Why, kind: DownKind, first: 
         Down(DownKind.CLOSED, None, "text"),  # type: ignore[arg-type]
         Down(DownKind.INFO, None, b"\xff"),
         Down(DownKind.INFO, None, b"x" * 4094),
-        Down(DownKind.INFO, "\ud800", why=Why.JOINED),
+        Down(DownKind.INFO, "\ud800", why=NoticeReason.JOINED),
     ],
 )
 def test_what_cannot_be_said_down_is_the_callers_fault(down: Down) -> None:

@@ -1,4 +1,4 @@
-"""Where a server is, as people write it."""
+"""The address of a server as users write it."""
 
 import pytest
 from hypothesis import given

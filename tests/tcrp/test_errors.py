@@ -1,4 +1,4 @@
-"""Every clause that an error names: brought about, looked up, and none in the source left out."""
+"""Every clause that an error names: the error is raised, the clause exists, and no clause in the source is left out."""
 
 import ast
 import inspect
@@ -121,7 +121,7 @@ def test_the_clause_of_an_error_exists(
 
 
 def named_clauses(source: str) -> set[str]:
-    """The clauses in string literals of their own, which is how errors name them."""
+    """The clauses that are whole string literals in the source, as errors name them."""
     literals = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
     return {text for text in literals if isinstance(text, str) and text.startswith("TCRP-") and " " not in text}
 

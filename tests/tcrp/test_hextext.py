@@ -1,4 +1,4 @@
-"""Bytes written as text, as people and tools write them."""
+"""Hex as people and tools write it."""
 
 from contextlib import suppress
 

@@ -1,13 +1,14 @@
-"""Bytes captured from a public implementation, which nobody here had a hand in."""
+"""Captured bytes of a public implementation that others wrote."""
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 import tcrp
 from tcrp import Accepted, ChatMessage, ChatPacket, Create, Frame, FrameReader, Join, Joined, Malformed, Refused
+from tests.tcrp.conftest import CheckError
 
 with Path(__file__).with_name("real_frames.toml").open("rb") as _file:
     CAPTURES = tomllib.load(_file)["capture"]
@@ -118,7 +119,7 @@ def served(pieces: Iterable[bytes]) -> list[tcrp.Event]:
             "A",
             "create with a raw user name, refused as malformed",
             Create("r8", "raw"),
-        ),  # by the specification it is right
+        ),  # the specification allows it
         ("B", "create with a password", Create("r1", "alice", "pw")),
         ("B", "join with the password", Join("r1", "bob", "pw")),
         ("B", "join with a wrong password", Join("r1", "b", "no")),
@@ -186,9 +187,7 @@ def test_a_notice_that_another_program_words_as_bare_text_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=[f"{c['from']}-{c['path']}-{n}" for n, c in enumerate(CAPTURES)])
-def test_none_of_them_breaks_a_decoder(
-    check_error: Callable[[tcrp.ProtocolError, int | None], None], capture: dict[str, str]
-) -> None:
+def test_none_of_them_breaks_a_decoder(check_error: CheckError, capture: dict[str, str]) -> None:
     data = bytes.fromhex(capture["hex"])
     for decode in (tcrp.decode_frame, tcrp.decode_packet, tcrp.decode_delivery, tcrp.decode_request):
         try:

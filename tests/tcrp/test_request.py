@@ -1,7 +1,6 @@
-"""The payload of a request, section 3.2 and 3.3."""
+"""The payload of a request, sections 3.2 and 3.3."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 
 import tcrp
 from tcrp import LocalProtocolError, RemoteProtocolError, Request
+from tests.tcrp.conftest import CheckError
 
 HEYA = "e983a8e5b18b"  # 部屋
 
@@ -69,7 +69,7 @@ def test_any_way_to_write_the_json_is_read(request_: Request, indent: int | None
         (b'{"username":"a","password":"' + b"p" * 1024 + b'"}', Request("a", "p" * 1024)),
         ('{"username":"a","password":"' + "屋" * 341 + 'p"}', Request("a", "屋" * 341 + "p")),
         (b'{"username":"' + b"u" * 255 + b'"}', Request("u" * 255)),
-        (b"\xef\xbb\xbf", Request("\ufeff")),  # a BOM is a character like others in a name
+        (b"\xef\xbb\xbf", Request("\ufeff")),  # in a name a BOM is an ordinary character
         (b'\xef\xbb\xbf{"username":"a"}', Request('\ufeff{"username":"a"}')),  # the first byte is not {
         (b'[{"username":"a"}]', Request('[{"username":"a"}]')),
     ],
@@ -139,9 +139,7 @@ MALFORMED: list[tuple[str, bytes, str, str]] = [
 
 
 @pytest.mark.parametrize(("payload", "clause", "field"), [pytest.param(*rest, id=name) for name, *rest in MALFORMED])
-def test_malformed(
-    check_error: Callable[[tcrp.ProtocolError, int | None], None], payload: bytes, clause: str, field: str
-) -> None:
+def test_malformed(check_error: CheckError, payload: bytes, clause: str, field: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         tcrp.decode_request(payload)
     check_error(caught.value, len(payload))
@@ -181,7 +179,7 @@ json_like = st.recursive(
 
 @given(user=json_like, password=json_like, cut=st.none() | st.integers(1, 60))
 def test_any_json_decodes_or_is_the_peers_fault(
-    check_error: Callable[[tcrp.ProtocolError, int | None], None], user: object, password: object, cut: int | None
+    check_error: CheckError, user: object, password: object, cut: int | None
 ) -> None:
     data = json.dumps({"username": user, "password": password}).encode()[:cut]
     try:

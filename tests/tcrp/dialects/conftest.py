@@ -1,21 +1,22 @@
-"""What the tests of the dialects share: captured bytes, and conversations that are fed in any segmentation."""
+"""Shared by the tests of the dialects: captured bytes, fixtures that feed a conversation, and their types."""
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
 import pytest
 
 import tcrp
 from tcrp import Conversation, Event
 from tcrp.dialects.framed import Framed
+from tests.tcrp.conftest import CheckError
 
 HERE = Path(__file__).parent
 
 
 class Capture(NamedTuple):
-    """A segment or a datagram. `source`: the dialect that an implementation speaks, or its letter."""
+    """A captured segment or datagram. `source`: the dialect of the program that sent it, or the program's letter."""
 
     source: str
     step: str
@@ -34,11 +35,29 @@ CAPTURES = tuple(_captures())
 
 
 class Heard(NamedTuple):
-    """What a conversation made of some bytes."""
+    """The result of some bytes: the events, the bytes to send, and whether the conversation is complete."""
 
     events: list[Event]
     sent: bytes
     closing: bool
+
+
+class Hear(Protocol):
+    """The type of the fixture `hear`."""
+
+    def __call__(self, conversation: Conversation, pieces: Iterable[bytes], now: float = 0.0) -> Heard: ...
+
+
+class Swallow(Protocol):
+    """The type of the fixture `swallow`."""
+
+    def __call__(
+        self, dialect: tcrp.Dialect, data: bytes, pieces: Iterable[bytes], wants: Iterable[tcrp.Want] = ()
+    ) -> None: ...
+
+
+Captured: TypeAlias = Callable[[str, str, str], list[bytes]]
+OddDialect: TypeAlias = Callable[[str], Framed]
 
 
 def _captured(source: str, step: str, path: str) -> list[bytes]:
@@ -53,27 +72,29 @@ def _hear(conversation: Conversation, pieces: Iterable[bytes], now: float = 0.0)
 
 
 @pytest.fixture(scope="session")
-def captured() -> Callable[[str, str, str], list[bytes]]:
-    """captured(source, step, path): the segments or datagrams; none where a close was the answer."""
+def captured() -> Captured:
+    """captured(source, step, path): the segments or datagrams of a step. There are none if the answer was a close."""
     return _captured
 
 
 @pytest.fixture(scope="session")
-def hear() -> Callable[..., Heard]:
-    """hear(conversation, pieces): its events, what it sends, and whether it is over."""
+def hear() -> Hear:
+    """hear(conversation, pieces): pass the pieces to the conversation, and return what comes of it."""
     return _hear
 
 
 @pytest.fixture(scope="session")
 def everything_captured() -> tuple[Capture, ...]:
-    """Every capture, of whatever dialect."""
+    """All captures, of every dialect."""
     return CAPTURES
 
 
 @pytest.fixture(scope="session")
-def swallow(check_error: Callable[[tcrp.ProtocolError, int | None], None]) -> Callable[..., None]:
-    """swallow(dialect, data): as a datagram either way and, cut anywhere, as what either side of TCP hears, these bytes
-    raise nothing but RemoteProtocolError.
+def swallow(check_error: CheckError) -> Swallow:
+    """swallow(dialect, data, pieces, wants): assert that the bytes raise nothing but RemoteProtocolError.
+
+    `data` is read as a datagram of both sides. `pieces`, the same bytes, go to a server's TCP conversation and to a
+    client's for each of `wants`.
     """
 
     def run(dialect: tcrp.Dialect, data: bytes, pieces: Iterable[bytes], wants: Iterable[tcrp.Want] = ()) -> None:
@@ -100,6 +121,6 @@ def swallow(check_error: Callable[[tcrp.ProtocolError, int | None], None]) -> Ca
 
 
 @pytest.fixture(scope="session")
-def odd() -> Callable[[str], Framed]:
-    """The dialect that a file in odd/ says."""
+def odd() -> OddDialect:
+    """odd(name): the dialect of a file in odd/."""
     return lambda name: Framed.load(HERE / "odd" / f"{name}.toml")

@@ -1,25 +1,25 @@
-"""What holds in every dialect but the canonical one."""
+"""Rules for every dialect except the canonical one."""
 
 import pytest
 
 import tcrp
-from tcrp import Down, DownKind, Why
+from tcrp import Down, DownKind, NoticeReason
 
 OTHERS = [name for name in tcrp.dialects.names() if name != tcrp.dialects.DEFAULT]
 
 
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("kind", [DownKind.CLOSED, DownKind.INFO])
-@pytest.mark.parametrize("why", list(Why))
-def test_no_notice_is_one_of_the_canonical_dialect(name: str, kind: DownKind, why: Why) -> None:
-    """Their clients show it as chat, or stop receiving."""
+@pytest.mark.parametrize("why", list(NoticeReason))
+def test_no_notice_is_one_of_the_canonical_dialect(name: str, kind: DownKind, why: NoticeReason) -> None:
+    """Their clients would show it as chat, or stop receiving."""
     data = tcrp.dialects.get(name).write_down(Down(kind, "bob", b"", why, "r"))
     assert data is None or data[0] not in (4, 5)
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_told_can_be_said(name: str) -> None:
-    """A policy that tells of what its dialect has no words for would be a mistake."""
+    """A policy with a notice that its dialect cannot express would be a mistake."""
     dialect = tcrp.dialects.get(name)
     for why, audience in dialect.policy.tell.items():
         if audience is tcrp.Audience.NOBODY:

@@ -1,11 +1,11 @@
-"""Answers that do not go together: each is refused under the key that is to be changed."""
+"""Settings that contradict each other: the error names the key to change."""
 
 import pytest
 
-from tcrp.dialects.answers import Answers, TokenAnswers
-from tcrp.dialects.contradictions import WrongAnswer, check
+from tcrp.dialects.contradictions import WrongSetting, check
 from tcrp.dialects.file import DialectFileError, loads
 from tcrp.dialects.framed import Framed
+from tcrp.dialects.settings import Settings, TokenSettings
 
 WRONG = [
     ("[request]\njoin = 1", "request.join is 1, and so is request.create"),
@@ -78,7 +78,7 @@ def test_contradictions(text: str, said: str) -> None:
 
 
 def test_answers_made_in_python_are_judged_too() -> None:
-    with pytest.raises(WrongAnswer, match=r"token\.size is 3") as caught:
-        Framed(Answers("x", token=TokenAnswers(size=3)))
+    with pytest.raises(WrongSetting, match=r"token\.size is 3") as caught:
+        Framed(Settings("x", token=TokenSettings(size=3)))
     assert caught.value.key == "token.size"
-    check(Answers("x"))
+    check(Settings("x"))

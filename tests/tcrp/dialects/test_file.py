@@ -1,5 +1,6 @@
-"""Dialect files: what they say, what is wrong with them and where, and that they come back as they were written."""
+"""Dialect files: their settings, the errors in them with their lines, and the text that is written."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tcrp
-from tcrp.dialects.answers import Answers, IdleAnswers, NoticeAnswers, NoticesAnswers, PortAnswers, RequestAnswers
 from tcrp.dialects.file import DialectFileError, dumps, load, loads
 from tcrp.dialects.framed import Framed
+from tcrp.dialects.settings import (
+    IdleSettings,
+    NoticeSettings,
+    NoticesSettings,
+    PortSettings,
+    RequestSettings,
+    Settings,
+)
 
 ODD = sorted((Path(__file__).parent / "odd").glob("*.toml"))
 SHIPPED = sorted(Path(tcrp.__file__).with_name("dialects").glob("*.toml"))
 
 
 def test_an_empty_file_is_the_canonical_dialect_without_notices() -> None:
-    assert loads("", "empty.toml") == Answers(name="empty")
+    assert loads("", "empty.toml") == Settings(name="empty")
 
 
 def test_a_file_says_only_what_differs() -> None:
@@ -33,12 +41,12 @@ joined = { to = "others", text = "{user} joined" }
 [idle]
 seconds = 10
 """
-    answers = loads(text)
-    assert answers.ports == PortAnswers(tcp=8000)
-    assert answers.request == RequestAnswers(user_key="user_name", extra={"type": "JOIN", "version": 2, "new": True})
-    assert answers.notices == NoticesAnswers(joined=NoticeAnswers("others", "{user} joined"))
-    assert answers.idle == IdleAnswers(seconds=10.0)
-    assert dumps(answers).split() == text.split()
+    settings = loads(text)
+    assert settings.ports == PortSettings(tcp=8000)
+    assert settings.request == RequestSettings(user_key="user_name", extra={"type": "JOIN", "version": 2, "new": True})
+    assert settings.notices == NoticesSettings(joined=NoticeSettings("others", "{user} joined"))
+    assert settings.idle == IdleSettings(seconds=10.0)
+    assert dumps(settings).split() == text.split()
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,14 @@ seconds = 10
         ("\n[token]\nsize = 20", 3, 'token.size is 20: where token.alphabet is "uuid" it is 36'),
         ("[chat]\necho = true\n[down]\ntemplate = '{token}: {message}'", 4, "down.template has {token}"),
         ('name = """\nx = 1\n"""\nx = 2', 4, "x is no key"),
+        ("\n[ports]\ntcp = " + "9" * 5000, 3, "the line has 5006 characters: 1000 at most"),
+        ("[up]\nlayout = [\n[" + " " * 3000 + "\n]]\n", 3, "the line has 3001 characters"),
+        (".".join("a" * 2000) + " = 1", 1, "the line has 4003 characters"),
+        ("[" + " " * 990 + "up\n", 1, "not TOML: "),
+        ("[idle]\nseconds = 0x" + "f" * 900, 2, "idle.seconds is a number beyond 2^64: a number from 0.001"),
+        ("a" * 900 + " = 1", 1, f"{'a' * 60}... is no key"),
+        ('"a\\nb\\u001b" = 1', 1, r'"a\nb\u001b" is no key'),
+        ('[request]\nextra = { "a\\nb" = 1.5 }', 2, r'"request.extra.a\nb" is 1.5: '),
     ],
 )
 def test_what_is_wrong_is_one_line_with_its_place(text: str, line: int, said: str) -> None:
@@ -90,7 +106,7 @@ def test_what_is_wrong_is_one_line_with_its_place(text: str, line: int, said: st
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "No such file"), (b"name = '\xff'", "not UTF-8 at byte 8"), (b"x = " + b"[" * 5000, "not TOML: ")],
+    [(None, "No such file"), (b"name = '\xff'", "not UTF-8 at byte 8"), (b"x = " + b"[\n" * 5000, "not TOML: nested")],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "d.toml"
@@ -102,6 +118,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, said:
     assert said in str(caught.value)
     with pytest.raises(tcrp.dialects.UnknownDialect, match=r"d\.toml"):
         tcrp.dialects.get(str(path))
+
+
+@pytest.mark.parametrize("content", [b"\xe3\x81\x82" * 30_000, b"#" * 999 + b"\n" + b"\n" * 70_000])
+def test_a_file_that_is_too_long_is_not_read(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "d.toml"
+    path.write_bytes(content)
+    with pytest.raises(DialectFileError) as caught:
+        load(path)
+    assert str(caught.value) == f"{path}: the file is too long for a dialect: 65536 bytes at most"
+
+
+def test_a_table_is_found_whatever_the_spaces() -> None:
+    with pytest.raises(DialectFileError, match=r"some:2: ports\.tcp is 65536"):
+        loads(f"[{' ' * 400}ports{' ' * 400}]\ntcp = 65536", "some")
+
+
+def test_an_integer_that_python_does_not_read() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        with pytest.raises(DialectFileError, match="not TOML: an integer has too many digits"):
+            loads("x = " + "9" * 700)
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def test_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +157,8 @@ def test_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("path", [*ODD, *SHIPPED], ids=lambda path: path.name)
 def test_files_come_back(path: Path) -> None:
-    answers = load(path)
-    assert loads(dumps(answers)) == answers
+    settings = load(path)
+    assert loads(dumps(settings)) == settings
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -126,7 +166,7 @@ def test_a_shipped_file_is_the_built_in_dialect_of_its_name(path: Path) -> None:
     name = path.stem.replace("_", "-")
     dialect = tcrp.dialects.get(name)
     assert isinstance(dialect, Framed)
-    assert dialect.answers == load(path)
+    assert dialect.settings == load(path)
     assert dialect.name == name
     assert path.read_text("utf-8").startswith(f"# {name}: ")
 
@@ -138,8 +178,8 @@ def test_the_built_in_dialects_of_this_form_are_shipped() -> None:
 
 
 def test_comments_stand_above_their_keys() -> None:
-    answers = replace(Answers("x"), notices=NoticesAnswers(left=NoticeAnswers("all", "bye")))
-    text = dumps(answers, {
+    settings = replace(Settings("x"), notices=NoticesSettings(left=NoticeSettings("all", "bye")))
+    text = dumps(settings, {
         "": "about the server\n\nsecond line",
         "ports": "as it printed them",
         "ports.tcp": "it listens there",
@@ -165,7 +205,7 @@ tcp = 9001
 left = { to = "all", text = "bye" }
 """
     )
-    assert loads(text) == answers
+    assert loads(text) == settings
 
 
 @given(
@@ -175,14 +215,14 @@ left = { to = "all", text = "bye" }
     seconds=st.floats(0.001, 1e9) | st.just(False),
 )
 def test_whatever_can_be_said_comes_back(text: str, size: int, key: str, seconds: float) -> None:
-    answers = Answers(
+    settings = Settings(
         "x",
-        request=RequestAnswers(extra={key: text}) if key not in ("username", "password") else RequestAnswers(),
-        idle=IdleAnswers(seconds=seconds),
-        chat=replace(Answers().chat, leave=text or False),
-        token=replace(Answers().token, alphabet="hex", size=size),
+        request=RequestSettings(extra={key: text}) if key not in ("username", "password") else RequestSettings(),
+        idle=IdleSettings(seconds=seconds),
+        chat=replace(Settings().chat, leave=text or False),
+        token=replace(Settings().token, alphabet="hex", size=size),
     )
-    assert loads(dumps(answers)) == answers
+    assert loads(dumps(settings)) == settings
 
 
 @given(text=st.text())

@@ -1,6 +1,5 @@
-"""Fixed width: the datagrams. What it shares with `fixed-fields` is tested there."""
+"""The datagrams of `fixed-width`. The tests of `fixed-fields` cover the TCP conversation."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -8,8 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tcrp
-from tcrp import Create, Down, DownKind, Join, LocalProtocolError, Membership, RemoteProtocolError, Up, UpKind, Why
+from tcrp import (
+    Create,
+    Down,
+    DownKind,
+    Join,
+    LocalProtocolError,
+    Membership,
+    NoticeReason,
+    RemoteProtocolError,
+    Up,
+    UpKind,
+)
 from tcrp.policy import IdleScope
+from tests.tcrp.conftest import Split
+from tests.tcrp.dialects.conftest import Swallow
 
 DIALECT = tcrp.dialects.get("fixed-width")
 FIELDS = tcrp.dialects.get("fixed-fields")
@@ -17,8 +29,6 @@ SOURCE = ("127.0.0.1", 50000)
 TOKEN = b"39dbc679-03b3-49d6-818b-580a0ea746e5"
 SHORT = bytes.fromhex("3339646263363739 3033623334396436 3831386235383061 3065613734366535")
 MEMBER = Membership("room1", "alice", TOKEN, True)
-
-Split = Callable[[bytes, Iterable[int]], list[bytes]]
 
 
 def up_bytes(user: bytes, message: bytes) -> bytes:
@@ -55,8 +65,8 @@ def test_down(message: bytes) -> None:
 
 
 def test_a_member_that_leaves_is_heard_to_say_so_and_nothing_else_is_told() -> None:
-    assert DIALECT.write_down(Down(DownKind.INFO, "bob", b"", Why.LEFT, "r")) == down_bytes(b"bob", b"exit")
-    for why in Why:
+    assert DIALECT.write_down(Down(DownKind.INFO, "bob", b"", NoticeReason.LEFT, "r")) == down_bytes(b"bob", b"exit")
+    for why in NoticeReason:
         assert DIALECT.write_down(Down(DownKind.CLOSED, "bob", b"", why, "r")) is None
     assert DIALECT.write_up(MEMBER, UpKind.REGISTER) is None
 
@@ -124,7 +134,5 @@ def test_its_control_and_its_rules_are_those_of_fixed_fields_but_for_idling() ->
 
 
 @given(data=st.binary(max_size=60) | st.binary(min_size=4093, max_size=4097), cut=st.lists(st.integers(1, 99)))
-def test_wrong_bytes_raise_nothing_else(
-    data: bytes, cut: list[int], split: Split, swallow: Callable[..., None]
-) -> None:
+def test_wrong_bytes_raise_nothing_else(data: bytes, cut: list[int], split: Split, swallow: Swallow) -> None:
     swallow(DIALECT, data, split(data, cut), [Create("r", "a"), Join("r", "a", None, TOKEN)])

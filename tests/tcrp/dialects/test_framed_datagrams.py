@@ -1,4 +1,4 @@
-"""Datagrams in each form, byte for byte, and what cannot be said or read in them."""
+"""Datagrams in each form, byte for byte, and datagrams that cannot be written or read."""
 
 import pytest
 

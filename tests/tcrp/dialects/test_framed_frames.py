@@ -1,33 +1,35 @@
-"""The 32 bytes in each form, byte for byte, and frames out of a stream."""
+"""The 32 bytes of a header in each form, byte for byte, and a stream that is split into frames."""
+
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tcrp import FrameReader, Header, RemoteProtocolError, Status
-from tcrp.dialects.answers import HeaderAnswers
-from tcrp.dialects.framed_frames import Framing, RawFrame, Reader
+from tcrp.dialects.framed_frames import FrameCodec, RawFrame, RawFrameReader
+from tcrp.dialects.settings import HeaderSettings
 
-FORMS = [HeaderAnswers(size, counts) for size in ("binary", "digits", "digits-nul") for counts in ("payload", "body")]
+FORMS = [HeaderSettings(size, counts) for size in ("binary", "digits", "digits-nul") for counts in ("payload", "body")]
 ROOM = "部屋".encode()
 
 
 @pytest.mark.parametrize(
     ("form", "size"),
     [
-        (HeaderAnswers(), bytes(28) + b"\x05"),
-        (HeaderAnswers(counts="body"), bytes(28) + b"\x0b"),
-        (HeaderAnswers("digits"), b"0" * 28 + b"5"),
-        (HeaderAnswers("digits", "body"), b"0" * 27 + b"11"),
-        (HeaderAnswers("digits-nul"), b"5" + bytes(28)),
-        (HeaderAnswers("digits-nul", "body"), b"11" + bytes(27)),
+        (HeaderSettings(), bytes(28) + b"\x05"),
+        (HeaderSettings(counts="body"), bytes(28) + b"\x0b"),
+        (HeaderSettings("digits"), b"0" * 28 + b"5"),
+        (HeaderSettings("digits", "body"), b"0" * 27 + b"11"),
+        (HeaderSettings("digits-nul"), b"5" + bytes(28)),
+        (HeaderSettings("digits-nul", "body"), b"11" + bytes(27)),
     ],
 )
-def test_golden(form: HeaderAnswers, size: bytes) -> None:
+def test_golden(form: HeaderSettings, size: bytes) -> None:
     data = b"\x06\x02\x01" + size + ROOM + b"alice"
-    framing = Framing(form)
-    assert framing.write(ROOM, 2, 1, b"alice", 6) == data
-    reader = Reader(framing, lambda header: header.room_size)
+    codec = FrameCodec(form)
+    assert codec.write(ROOM, 2, 1, b"alice", 6) == data
+    reader = RawFrameReader(codec, lambda header: header.room_size)
     reader.feed(data)
     header = reader.next_header()
     assert header is not None
@@ -37,14 +39,14 @@ def test_golden(form: HeaderAnswers, size: bytes) -> None:
 
 @pytest.mark.parametrize("size", [b"5".rjust(29, b"\0"), b"5".ljust(29), b"5".rjust(29, b"0"), b"5".ljust(29, b"\0")])
 @pytest.mark.parametrize("form", ["digits", "digits-nul"])
-def test_digits_are_read_whatever_is_around_them(form, size: bytes) -> None:
-    assert Framing(HeaderAnswers(form)).read_header(b"\x01\x01\x00" + size).payload_size == 5
+def test_digits_are_read_whatever_is_around_them(form: Literal["digits", "digits-nul"], size: bytes) -> None:
+    assert FrameCodec(HeaderSettings(form)).read_header(b"\x01\x01\x00" + size).payload_size == 5
 
 
 @pytest.mark.parametrize("size", [bytes(29), b"-5".ljust(29, b"\0"), b"5 5".ljust(29, b"\0"), b"\xff" * 29])
 def test_what_are_no_digits(size: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="digits are due"):
-        Framing(HeaderAnswers("digits")).read_header(b"\x01\x01\x00" + size)
+        FrameCodec(HeaderSettings("digits")).read_header(b"\x01\x01\x00" + size)
 
 
 @given(
@@ -54,11 +56,11 @@ def test_what_are_no_digits(size: bytes) -> None:
     cut=st.integers(1, 50),
 )
 def test_frames_come_out_however_they_are_cut(
-    form: HeaderAnswers, frames: list[tuple[bytes, bytes]], there: bool, cut: int
+    form: HeaderSettings, frames: list[tuple[bytes, bytes]], there: bool, cut: int
 ) -> None:
-    framing = Framing(form)
-    data = b"".join(framing.write(room if there else b"", 1, 2, payload, len(room)) for room, payload in frames)
-    reader = Reader(framing, lambda header: header.room_size if there else 0)
+    codec = FrameCodec(form)
+    data = b"".join(codec.write(room if there else b"", 1, 2, payload, len(room)) for room, payload in frames)
+    reader = RawFrameReader(codec, lambda header: header.room_size if there else 0)
     found = []
     for at in range(0, len(data), cut):
         reader.feed(data[at : at + cut])
@@ -70,7 +72,7 @@ def test_frames_come_out_however_they_are_cut(
 
 @given(data=st.binary(max_size=100))
 def test_the_canonical_form_is_that_of_the_canonical_reader(data: bytes) -> None:
-    ours, canonical = Reader(Framing(HeaderAnswers()), lambda header: header.room_size), FrameReader()
+    ours, canonical = RawFrameReader(FrameCodec(HeaderSettings()), lambda header: header.room_size), FrameReader()
     found: list[object] = []
     for reader in (ours, canonical):
         reader.feed(b"\x02\x01\x00" + bytes(28) + b"\x05" + data)
@@ -84,7 +86,7 @@ def test_the_canonical_form_is_that_of_the_canonical_reader(data: bytes) -> None
 
 
 def test_a_size_that_is_too_large_is_refused_at_once() -> None:
-    reader = Reader(Framing(HeaderAnswers("digits")), lambda header: header.room_size, 1024)
+    reader = RawFrameReader(FrameCodec(HeaderSettings("digits")), lambda header: header.room_size, 1024)
     reader.feed(b"\x00\x01\x00" + b"1025".rjust(29, b"0"))
     with pytest.raises(RemoteProtocolError) as caught:
         reader.next_header()
@@ -92,7 +94,7 @@ def test_a_size_that_is_too_large_is_refused_at_once() -> None:
 
 
 def test_a_body_shorter_than_its_room() -> None:
-    reader = Reader(Framing(HeaderAnswers(counts="body")), lambda header: header.room_size)
+    reader = RawFrameReader(FrameCodec(HeaderSettings(counts="body")), lambda header: header.room_size)
     reader.feed(b"\x05\x01\x00" + bytes(28) + b"\x04")
     with pytest.raises(RemoteProtocolError, match="room name alone"):
         reader.next_header()

@@ -1,5 +1,6 @@
-"""Layouts made of answers: what is cut and joined by hand is what their constructs declare, errors included."""
+"""Layouts from settings: slicing by hand gives what their constructs declare, errors included."""
 
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcrp import LocalProtocolError, RemoteProtocolError
-from tcrp.dialects.framed_layouts import NAMES, BinaryLayout, Fields, Layout, TextLayout
+from tcrp.dialects.framed_layouts import FIELD_NAMES, BinaryLayout, Fields, Layout, TextLayout
 
 LAYOUTS: dict[str, Layout] = {
     "sizes first": BinaryLayout(("room-size", "token-size", "room", "token", "message"), 0),
@@ -33,16 +34,16 @@ valid = {
 
 
 def declared(layout: Layout, data: bytes) -> Fields | str:
-    """What the construct holds, or what it stops at."""
+    """The fields that the construct parses, or the name of the field that does not fit."""
     assert layout.declared
     stream = BytesIO(data)
     try:
         fields = layout.declared.parse_stream(stream)
     except ConstructError as error:
-        return NAMES.get(str(error.path).rpartition(" -> ")[2].removesuffix("_size"), "datagram")
+        return FIELD_NAMES.get(str(error.path).rpartition(" -> ")[2].removesuffix("_size"), "datagram")
     if stream.read():
-        return "datagram"  # nothing follows: a rule that the construct cannot say
-    return {name: value for name, value in fields.items() if name in (*NAMES, "type")}
+        return "datagram"  # bytes are left over, which the construct does not check
+    return {name: value for name, value in fields.items() if name in (*FIELD_NAMES, "type")}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -52,24 +53,25 @@ def test_read(name: str, data: st.DataObject) -> None:
     sample = sample[data.draw(st.integers(0, 1)) : data.draw(st.none() | st.integers(0, 20))]
     sample += data.draw(st.just(b"") | texts)
     expected = declared(LAYOUTS[name], sample)
+    read: Callable[[bytes | bytearray], Fields] = LAYOUTS[name].read  # type: ignore[assignment]
     for held in (sample, bytearray(sample)):
         if isinstance(expected, str):
             with pytest.raises(RemoteProtocolError) as caught:
-                LAYOUTS[name].read(held)
+                read(held)
             assert caught.value.field == expected
         else:
-            found = LAYOUTS[name].read(held)
+            found = read(held)
             assert found == expected
             assert all(isinstance(value, bytes | int) for value in found.values())
 
 
 @pytest.mark.parametrize("name", ENDS)
-@given(fields=st.fixed_dictionaries(dict.fromkeys(NAMES, texts)))
+@given(fields=st.fixed_dictionaries(dict.fromkeys(FIELD_NAMES, texts)))
 def test_write(name: str, fields: dict[str, bytes]) -> None:
-    """What ends a part may not stand in it, but in the canonical form, which is read otherwise then."""
+    """A value may not hold the text that ends it. The canonical form accepts it, and is then read differently."""
     layout = LAYOUTS[name]
     assert layout.declared
-    wrong = [NAMES[part] for part, end in ENDS[name].items() if end in fields[part]]
+    wrong = [FIELD_NAMES[part] for part, end in ENDS[name].items() if end in fields[part]]
     if wrong:
         with pytest.raises(LocalProtocolError) as caught:
             layout.write(fields)

@@ -1,50 +1,53 @@
-"""Payloads of requests in each form, byte for byte, and what is wrong with others."""
+"""Payloads of requests in each form, byte for byte, and malformed payloads."""
 
 import pytest
 
 from tcrp import Create, Join, LocalProtocolError, RemoteProtocolError
 from tcrp.dialects.file import loads
-from tcrp.dialects.framed_requests import Asked, Requests
+from tcrp.dialects.framed_requests import RequestCodec, RequestFields
 
 UDP = ("127.0.0.1", 50000)
 
 
-def requests(text: str) -> Requests:
-    return Requests(loads(text))
+def requests(text: str) -> RequestCodec:
+    return RequestCodec(loads(text))
 
 
 @pytest.mark.parametrize(
-    ("text", "want", "payload", "asked"),
+    ("text", "want", "payload", "fields"),
     [
-        ("", Create("r", "部屋"), '{"username": "部屋"}'.encode(), Asked("部屋", None, None)),
-        ("", Join("r", "a", "pw"), b'{"username": "a", "password": "pw"}', Asked("a", "pw", None)),
+        ("", Create("r", "部屋"), '{"username": "部屋"}'.encode(), RequestFields("部屋", None, None)),
+        ("", Join("r", "a", "pw"), b'{"username": "a", "password": "pw"}', RequestFields("a", "pw", None)),
         ('[request]\nno-password = "null"', Join("r", "a"), b'{"username": "a", "password": null}',
-         Asked("a", None, None)),
+         RequestFields("a", None, None)),
         ('[request]\nno-password = "empty"', Join("r", "a"), b'{"username": "a", "password": ""}',
-         Asked("a", None, None)),
-        ('[request]\npassword-key = false\nuser-key = "n"', Join("r", "a"), b'{"n": "a"}', Asked("a", None, None)),
+         RequestFields("a", None, None)),
+        ('[request]\npassword-key = false\nuser-key = "n"', Join("r", "a"), b'{"n": "a"}',
+         RequestFields("a", None, None)),
         ("[request]\nextra = { t = true, n = 1 }", Join("r", "a"), b'{"username": "a", "t": true, "n": 1}',
-         Asked("a", None, None)),
-        ("[json]\nescapes = true", Join("r", "部"), b'{"username": "\\u90e8"}', Asked("部", None, None)),
-        ('[request]\npayload = "raw"', Join("r", "部屋"), "部屋".encode(), Asked("部屋", None, None)),
-        ('[request]\npayload = "json-string"', Join("r", "部屋"), '"部屋"'.encode(), Asked("部屋", None, None)),
-        ('[request]\npayload = "length-prefixed"', Join("r", "部屋"), "\x06部屋".encode(), Asked("部屋", None, None)),
+         RequestFields("a", None, None)),
+        ("[json]\nescapes = true", Join("r", "部"), b'{"username": "\\u90e8"}', RequestFields("部", None, None)),
+        ('[request]\npayload = "raw"', Join("r", "部屋"), "部屋".encode(), RequestFields("部屋", None, None)),
+        ('[request]\npayload = "json-string"', Join("r", "部屋"), '"部屋"'.encode(), RequestFields("部屋", None, None)),
+        ('[request]\npayload = "length-prefixed"', Join("r", "部屋"), "\x06部屋".encode(),
+         RequestFields("部屋", None, None)),
         ('[request]\naddress = "pair"\n[address]\nlearnt = "request"', Join("r", "a"),
-         b'{"username": "a", "address": ["127.0.0.1", 50000]}', Asked("a", None, UDP)),
+         b'{"username": "a", "address": ["127.0.0.1", 50000]}', RequestFields("a", None, UDP)),
         ('[request]\naddress = "ip-and-port"\nport-key = "udp"\n[address]\nlearnt = "request"', Join("r", "a"),
-         b'{"username": "a", "ip": "127.0.0.1", "udp": 50000}', Asked("a", None, UDP)),
+         b'{"username": "a", "ip": "127.0.0.1", "udp": 50000}', RequestFields("a", None, UDP)),
     ],
 )  # fmt: skip
-def test_both_ways(text: str, want: Create | Join, payload: bytes, asked: Asked) -> None:
+def test_both_ways(text: str, want: Create | Join, payload: bytes, fields: RequestFields) -> None:
     assert requests(text).write(want, UDP) == payload
-    assert requests(text).read(payload) == asked
+    assert requests(text).read(payload) == fields
 
 
 @pytest.mark.parametrize(
-    ("payload", "asked"), [(b"alice", Asked("alice", None, None)), (b'{"username": "a"} ', Asked("a", None, None))]
+    ("payload", "fields"),
+    [(b"alice", RequestFields("alice", None, None)), (b'{"username": "a"} ', RequestFields("a", None, None))],
 )
-def test_a_server_may_take_both_forms(payload: bytes, asked: Asked) -> None:
-    assert requests("").read(payload) == asked
+def test_a_server_may_take_both_forms(payload: bytes, fields: RequestFields) -> None:
+    assert requests("").read(payload) == fields
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcrp import RemoteProtocolError
-from tcrp.dialects.framed_text import Found, fill, find_json, match, pieces, read_json, read_object, write_json
+from tcrp.dialects.framed_text import (
+    fill_template,
+    json_end,
+    match_template,
+    read_json,
+    read_object,
+    split_template,
+    write_json,
+)
 
 texts = st.text(st.characters(codec="utf-8"))
 values = st.recursive(
@@ -22,9 +30,9 @@ values = st.recursive(
 
 
 def test_only_the_places_are_filled() -> None:
-    assert fill("{user} {other} {} {room}", user="{room}", room="r") == "{room} {other} {} r"
-    assert fill("{token}") == ""
-    assert pieces("a{user}b{message}") == ["a", "user", "b", "message", ""]
+    assert fill_template("{user} {other} {} {room}", user="{room}", room="r") == "{room} {other} {} r"
+    assert fill_template("{token}") == ""
+    assert split_template("a{user}b{message}") == ["a", "user", "b", "message", ""]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +51,15 @@ def test_only_the_places_are_filled() -> None:
     ],
 )
 def test_what_a_template_may_have_made(template: str, text: str, known: dict[str, str], parts: object) -> None:
-    assert match(template, text, **known) == parts
+    assert match_template(template, text, **known) == parts
 
 
 @given(user=texts, room=texts)
 def test_what_was_filled_matches(user: str, room: str) -> None:
-    assert match("{user} in {room}", fill("{user} in {room}", user=user, room=room), room=room) is not None
+    assert (
+        match_template("{user} in {room}", fill_template("{user} in {room}", user=user, room=room), room=room)
+        is not None
+    )
 
 
 @given(value=values, escapes=st.booleans())
@@ -61,19 +72,20 @@ def test_json_comes_back(value: object, escapes: bool) -> None:
 @given(value=values.filter(lambda value: isinstance(value, dict | list | str)), rest=st.binary(max_size=20))
 def test_json_is_found_as_soon_as_it_is_whole(value: object, rest: bytes) -> None:
     data = b" \n" + write_json(value, escapes=False)
-    assert find_json(data + rest, final=False) == Found(value, len(data))
+    assert json_end(data + rest) == len(data)
+    assert read_json(data) == value
     for size in range(len(data)):
-        assert find_json(data[:size], final=False) is None
+        assert json_end(data[:size]) is None
 
 
 @pytest.mark.parametrize("data", [b"12", b"tru", b"-"])
-def test_nothing_ends_a_number_but_the_end(data: bytes) -> None:
-    assert find_json(data, final=False) is None
-    if data == b"12":
-        assert find_json(data, final=True) == Found(12, 2)
-    else:
-        with pytest.raises(RemoteProtocolError):
-            find_json(data, final=True)
+def test_only_the_end_of_the_stream_ends_a_number_or_a_word(data: bytes) -> None:
+    assert json_end(data) is None
+
+
+def test_json_that_is_complete_and_wrong_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError):
+        json_end(b'{"a": tru}')
 
 
 @pytest.mark.parametrize(

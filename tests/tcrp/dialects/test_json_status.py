@@ -1,4 +1,4 @@
-"""json-status, byte for byte."""
+"""The dialect `json-status`, byte for byte."""
 
 import json
 
@@ -17,11 +17,11 @@ from tcrp import (
     LocalProtocolError,
     Malformed,
     Membership,
+    NoticeReason,
     Refused,
     Requested,
     Status,
     UpKind,
-    Why,
 )
 
 DIALECT = tcrp.dialects.get("json-status")
@@ -53,7 +53,7 @@ def refused(want: bytes, status: Status) -> bytes:
     server = DIALECT.server(PEER, tcrp.Limits(), 0.0)
     server.receive_data(want, 0.0)
     server.send(Ack(status))
-    assert not server.closing  # the client is to close, and asks again on another connection
+    assert not server.closing  # the client closes, and asks again on another connection
     return server.data_to_send()
 
 
@@ -83,7 +83,7 @@ def test_a_client_that_does_not_close_is_not_waited_for_for_ever() -> None:
 
 
 def test_refusals() -> None:
-    """Room names are counted in characters, and are not there."""
+    """RoomNameSize counts characters, and the room name is left out."""
     reply = refused(REQUEST, Status.ROOM_EXISTS)
     assert reply[:3] == b"\x03\x01\x00"
     assert payload_of(reply) == {"status": 400, "message": f"部屋 {ROOM} はすでに存在します"}
@@ -174,16 +174,19 @@ CLOSED = "ホストが退出したため、チャットルーム:r1を終了し�
 @pytest.mark.parametrize(
     ("why", "kind", "text"),
     [
-        (Why.LEFT, DownKind.INFO, LEFT),
-        (Why.HOST_LEFT, DownKind.CLOSED, f"{LEFT}\n{CLOSED}"),
-        (Why.STOPPED, DownKind.CLOSED, CLOSED),
+        (NoticeReason.LEFT, DownKind.INFO, LEFT),
+        (NoticeReason.HOST_LEFT, DownKind.CLOSED, f"{LEFT}\n{CLOSED}"),
+        (NoticeReason.STOPPED, DownKind.CLOSED, CLOSED),
     ],
 )
-def test_notices(why: Why, kind: DownKind, text: str) -> None:
+def test_notices(why: NoticeReason, kind: DownKind, text: str) -> None:
     assert DIALECT.write_down(Down(kind, "alice", b"", why, "r1")) == text.encode()
     assert DIALECT.read_down(text.encode(), GUEST) == Down(kind, None, text.encode())
 
 
-@pytest.mark.parametrize("why", [Why.JOINED, Why.IDLE, Why.HOST_IDLE, Why.UNREACHABLE, Why.TOO_LONG])
-def test_of_these_nobody_is_told(why: Why) -> None:
+@pytest.mark.parametrize(
+    "why",
+    [NoticeReason.JOINED, NoticeReason.IDLE, NoticeReason.HOST_IDLE, NoticeReason.UNREACHABLE, NoticeReason.TOO_LONG],
+)
+def test_of_these_nobody_is_told(why: NoticeReason) -> None:
     assert DIALECT.write_down(Down(DownKind.INFO, "bob", b"", why, "r1")) is None

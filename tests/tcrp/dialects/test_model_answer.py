@@ -1,4 +1,4 @@
-"""model-answer, byte for byte."""
+"""The dialect `model-answer`, byte for byte."""
 
 import pytest
 
@@ -16,13 +16,13 @@ from tcrp import (
     LocalProtocolError,
     Malformed,
     Membership,
+    NoticeReason,
     Refused,
     RemoteProtocolError,
     Requested,
     Status,
     TimedOut,
     UpKind,
-    Why,
 )
 
 DIALECT = tcrp.dialects.get("model-answer")
@@ -36,7 +36,7 @@ HOST = Membership("r1", "alice", TOKEN, True)
 GUEST = HOST._replace(user="bob", host=False)
 
 
-def serve(*, now: float = 0.0):
+def serve(*, now: float = 0.0) -> tcrp.Conversation:
     return DIALECT.server(PEER, tcrp.Limits(), now)
 
 
@@ -196,18 +196,18 @@ def test_chat(down: Down, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("why", "kind", "text"),
     [
-        (Why.JOINED, DownKind.INFO, "bob がチャットルームに参加しました"),
-        (Why.HOST_LEFT, DownKind.CLOSED, "チャットルームが閉じられました"),
-        (Why.HOST_IDLE, DownKind.CLOSED, "チャットルームが閉じられました"),
-        (Why.STOPPED, DownKind.CLOSED, "チャットルームが閉じられました"),
-        (Why.IDLE, DownKind.CLOSED, "しばらく発言しなかったので、チャットルームから退出させました"),
+        (NoticeReason.JOINED, DownKind.INFO, "bob がチャットルームに参加しました"),
+        (NoticeReason.HOST_LEFT, DownKind.CLOSED, "チャットルームが閉じられました"),
+        (NoticeReason.HOST_IDLE, DownKind.CLOSED, "チャットルームが閉じられました"),
+        (NoticeReason.STOPPED, DownKind.CLOSED, "チャットルームが閉じられました"),
+        (NoticeReason.IDLE, DownKind.CLOSED, "しばらく発言しなかったので、チャットルームから退出させました"),
     ],
 )
-def test_notices(why: Why, kind: DownKind, text: str) -> None:
+def test_notices(why: NoticeReason, kind: DownKind, text: str) -> None:
     assert DIALECT.write_down(Down(kind, "bob", b"", why, "r1")) == text.encode()
     assert DIALECT.read_down(text.encode(), GUEST) == Down(kind, None, text.encode())
 
 
-@pytest.mark.parametrize("why", [Why.LEFT, Why.UNREACHABLE, Why.TOO_LONG])
-def test_of_these_nobody_is_told(why: Why) -> None:
+@pytest.mark.parametrize("why", [NoticeReason.LEFT, NoticeReason.UNREACHABLE, NoticeReason.TOO_LONG])
+def test_of_these_nobody_is_told(why: NoticeReason) -> None:
     assert DIALECT.write_down(Down(DownKind.INFO, "bob", b"", why, "r1")) is None

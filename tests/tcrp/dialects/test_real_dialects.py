@@ -1,21 +1,23 @@
-"""Bytes of implementations that nobody here had a hand in, against dialects said in files, both ways."""
+"""Captured bytes of programs that others wrote, against dialects that files describe, on both sides."""
 
 import contextlib
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pytest
 
 import tcrp
 from tcrp import (
     Ack,
+    Address,
     Bound,
     Complete,
     Create,
     Down,
     DownKind,
+    Event,
     Join,
     Joined,
     Malformed,
@@ -27,13 +29,14 @@ from tcrp import (
     UpKind,
 )
 from tcrp.dialects import Dialect
+from tests.tcrp.dialects.conftest import Captured, OddDialect
 
-Captured = Callable[[str, str, str], list[bytes]]
+Spoken: TypeAlias = Callable[[str], Dialect]
 PEER = ("127.0.0.1", 40000)
 
 
 class Exchange(NamedTuple):
-    """An exchange: what the client wanted, with which UDP address, and what it got."""
+    """A captured exchange: what the client wanted, its UDP address, and the token or the status that it got."""
 
     source: str
     what: str
@@ -109,8 +112,8 @@ IDS = [f"{e.source} {e.what}" for e in EXCHANGES]
 
 
 @pytest.fixture
-def spoken(odd: Callable[[str], Dialect]) -> Callable[[str], Dialect]:
-    """The dialect that an implementation speaks."""
+def spoken(odd: OddDialect) -> Spoken:
+    """spoken(source): the dialect of a program, which is named by a letter."""
     by_source = {"A": "user_name", "E": "raw_token", "F": "staged"}
     built_in = {"B": "model-answer", "C": "json-status", "D": "json-status"}
     return lambda source: odd(by_source[source]) if source in by_source else tcrp.dialects.get(built_in[source])
@@ -118,38 +121,52 @@ def spoken(odd: Callable[[str], Dialect]) -> Callable[[str], Dialect]:
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=IDS)
 @pytest.mark.parametrize("size", [None, 1], ids=["as it came", "byte by byte"])
-def test_our_server_answers_their_client_as_theirs_did(captured, spoken, exchange: Exchange, size: int | None) -> None:
+def test_our_server_answers_their_client_as_theirs_did(
+    captured: Captured, spoken: Spoken, exchange: Exchange, size: int | None
+) -> None:
     requests = captured(exchange.source, exchange.what, "request")
     assert requests
     ours = spoken(exchange.source).server(PEER, tcrp.Limits(), 0.0)
-    events = []
+    events: list[Event] = []
     answered = b""
     for segment in requests:
         for piece in [segment] if size is None else [segment[n : n + 1] for n in range(len(segment))]:
             for event in ours.receive_data(piece, 0.0):
                 events.append(event)
                 if isinstance(event, Requested):
-                    refused = isinstance(exchange.answer, Status)
-                    ours.send(Ack(exchange.answer if refused else Status.OK))
-                    if not refused:
+                    if isinstance(exchange.answer, Status):
+                        ours.send(Ack(exchange.answer))
+                    else:
+                        ours.send(Ack(Status.OK))
                         ours.send(Complete(exchange.answer))
             answered += ours.data_to_send()
     assert answered == b"".join(captured(exchange.source, exchange.what, "reply"))
-    declared = exchange.udp if exchange.source in "CD" else None
+    declared: Address | None = exchange.udp if exchange.source in "CD" else None
     if exchange.udp is None and exchange.source == "D":
-        declared = events[0].udp
+        declared = declared_in(events)
     assert events[0] == Requested(exchange.want, declared)
-    binds = ours.closing and exchange.source in "BF" and not isinstance(exchange.answer, Status)
-    assert events[1:] == ([Bound(("127.0.0.1", exchange.udp[1]))] if binds else [])
+    if ours.closing and exchange.source in "BF" and not isinstance(exchange.answer, Status):
+        assert exchange.udp is not None
+        assert events[1:] == [Bound(("127.0.0.1", exchange.udp[1]))]
+    else:
+        assert events[1:] == []
+
+
+def declared_in(events: list[Event]) -> Address | None:
+    """The UDP address in the request that these events begin with."""
+    assert isinstance(events[0], Requested)
+    return events[0].udp
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=IDS)
 @pytest.mark.parametrize("strict", [True, False])
-def test_our_client_asks_as_theirs_and_understands_their_server(captured, spoken, exchange, strict: bool) -> None:
+def test_our_client_asks_as_theirs_and_understands_their_server(
+    captured: Captured, spoken: Spoken, exchange: Exchange, strict: bool
+) -> None:
     requests = b"".join(captured(exchange.source, exchange.what, "request"))
-    udp = exchange.udp or local(1)
+    udp: Address | None = exchange.udp or local(1)
     if exchange.source == "D" and exchange.udp is None:
-        udp = spoken("D").server(PEER, tcrp.Limits(), 0.0).receive_data(requests, 0.0)[0].udp
+        udp = declared_in(spoken("D").server(PEER, tcrp.Limits(), 0.0).receive_data(requests, 0.0))
     ours = spoken(exchange.source).client(exchange.want, udp, 0.0, strict=strict)
     sent = ours.data_to_send()
     events = []
@@ -171,7 +188,7 @@ def test_our_client_asks_as_theirs_and_understands_their_server(captured, spoken
 
 
 @pytest.mark.parametrize("source", ["A", "B", "C", "D", "E", "F"])
-def test_nothing_captured_breaks_either_side(spoken, source: str) -> None:
+def test_nothing_captured_breaks_either_side(spoken: Spoken, source: str) -> None:
     here = Path(__file__).parent
     captures = [
         bytes.fromhex(c["hex"])
@@ -191,7 +208,9 @@ def test_nothing_captured_breaks_either_side(spoken, source: str) -> None:
 
 
 def token_of(captured: Captured, source: str, what: str) -> bytes:
-    return next(e.answer for e in EXCHANGES if (e.source, e.what) == (source, what))
+    answer = next(e.answer for e in EXCHANGES if (e.source, e.what) == (source, what))
+    assert isinstance(answer, bytes)
+    return answer
 
 
 CHAT = [
@@ -209,7 +228,9 @@ CHAT = [
 
 
 @pytest.mark.parametrize(("source", "what", "room", "whose", "user", "message"), CHAT)
-def test_chat(captured, spoken, source, what, room, whose, user, message) -> None:
+def test_chat(
+    captured: Captured, spoken: Spoken, source: str, what: str, room: str, whose: str, user: str, message: bytes
+) -> None:
     dialect = spoken(source)
     (up,), (down,) = captured(source, what, "up"), captured(source, what, "down")
     token = token_of(captured, source, whose)
@@ -220,24 +241,24 @@ def test_chat(captured, spoken, source, what, room, whose, user, message) -> Non
     assert dialect.read_down(down, member) == Down(DownKind.CHAT, user, message)
 
 
-def test_leaving_and_notices_of_json_status(captured, spoken) -> None:
+def test_leaving_and_notices_of_json_status(captured: Captured, spoken: Spoken) -> None:
     dialect = spoken("C")
     guest = Membership("room1", "bob", token_of(captured, "C", "join"), False)
     (up,), (down,) = captured("C", "the guest leaves", "up"), captured("C", "the guest leaves", "down")
     assert dialect.write_up(guest, UpKind.LEAVE) == up
     assert dialect.read_up(up, PEER).kind is UpKind.LEAVE
-    assert dialect.write_down(Down(DownKind.INFO, "bob", b"", tcrp.Why.LEFT, "room1")) == down
+    assert dialect.write_down(Down(DownKind.INFO, "bob", b"", tcrp.NoticeReason.LEFT, "room1")) == down
     assert dialect.read_down(down, guest) == Down(DownKind.INFO, None, down)
     host = guest._replace(user="alice", token=token_of(captured, "C", "create"), host=True)
     (up,), (down,) = captured("C", "the host leaves", "up"), captured("C", "the host leaves", "down")
     assert dialect.write_up(host, UpKind.LEAVE) == up
-    assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.Why.HOST_LEFT, "room1")) == down
+    assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.NoticeReason.HOST_LEFT, "room1")) == down
     assert dialect.read_down(down, guest) == Down(DownKind.CLOSED, None, down)
-    for notice in captured("D", "the guest leaves", "down"):  # without its full stop: not this dialect's words
+    for notice in captured("D", "the guest leaves", "down"):  # it lacks the full stop of this dialect's notice
         assert dialect.read_down(notice, guest).kind is DownKind.UNKNOWN
 
 
-def test_leaving_and_notices_of_model_answer(captured, spoken) -> None:
+def test_leaving_and_notices_of_model_answer(captured: Captured, spoken: Spoken) -> None:
     dialect = spoken("B")
     host = Membership("r1", "alice", token_of(captured, "B", "create with a password"), True)
     (up,) = captured("B", "the host leaves, in that program's words", "up")
@@ -246,14 +267,14 @@ def test_leaving_and_notices_of_model_answer(captured, spoken) -> None:
     assert dialect.read_up(up, PEER) == Up(UpKind.LEAVE, "r1", host.token, None, b"/exit")
     assert dialect.write_down(Down(DownKind.CHAT, "alice", b"/exit")) == chat
     for notice in notices:
-        assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.Why.HOST_LEFT, "r1")) == notice
+        assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.NoticeReason.HOST_LEFT, "r1")) == notice
         assert dialect.read_down(notice, host) == Down(DownKind.CLOSED, None, notice)
 
 
-def test_the_notice_of_staged(captured, spoken) -> None:
+def test_the_notice_of_staged(captured: Captured, spoken: Spoken) -> None:
     (notice,) = captured("F", "the host idles", "down")
     dialect, member = spoken("F"), Membership("r1", "bob", b"t", False)
-    assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.Why.HOST_IDLE, "r1")) == notice
+    assert dialect.write_down(Down(DownKind.CLOSED, "alice", b"", tcrp.NoticeReason.HOST_IDLE, "r1")) == notice
     assert dialect.read_down(notice, member) == Down(DownKind.CLOSED, None, notice)
     assert dialect.read_down(notice, member._replace(room="r2")).kind is DownKind.UNKNOWN
 
@@ -271,7 +292,9 @@ def test_the_notice_of_staged(captured, spoken) -> None:
         ("E", "a room name that is not UTF-8"),
     ],
 )
-def test_our_server_refuses_what_theirs_refused_in_their_bytes(captured, spoken, source: str, what: str) -> None:
+def test_our_server_refuses_what_theirs_refused_in_their_bytes(
+    captured: Captured, spoken: Spoken, source: str, what: str
+) -> None:
     ours = spoken(source).server(PEER, tcrp.Limits(), 0.0)
     (event,) = ours.receive_data(b"".join(captured(source, what, "request")), 0.0)
     assert isinstance(event, Malformed)

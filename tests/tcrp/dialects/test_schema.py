@@ -1,4 +1,4 @@
-"""The JSON schema that is shipped, held to the code, and the code to it."""
+"""The shipped JSON schema fits the code."""
 
 import json
 import tomllib
@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 
 import tcrp
-from tcrp.dialects.answers import Answers
 from tcrp.dialects.file import DialectFileError, loads
 from tcrp.dialects.schema import json_schema, keys_of, table_of
+from tcrp.dialects.settings import Settings
 
 HERE = Path(__file__).parent
 SHIPPED = Path(tcrp.__file__).parent / "dialects" / "dialect.schema.json"
@@ -19,7 +19,7 @@ FILES = [*sorted((HERE / "odd").glob("*.toml")), *sorted(SHIPPED.parent.glob("*.
 
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
-    """To mend it: python -m tcrp.dialects.schema > tcrp/dialects/dialect.schema.json"""
+    """To update it: python -m tcrp.dialects.schema > tcrp/dialects/dialect.schema.json"""
     assert json.loads(SHIPPED.read_text("utf-8")) == json_schema()
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
@@ -46,7 +46,7 @@ def test_both_refuse_the_same(text: str) -> None:
 
 
 def described(schema: dict[str, Any], path: str = "") -> list[str]:
-    """The keys that nothing is said of."""
+    """The keys without a description."""
     missing = [] if schema.get("description") else [path]
     for name, inner in schema.get("properties", {}).items():
         missing += described(inner, f"{path}.{name}")
@@ -58,11 +58,11 @@ def test_every_key_is_explained() -> None:
 
 
 def test_every_key_has_a_default_that_it_takes() -> None:
-    for name, table_key in keys_of(Answers).items():
+    for name, table_key in keys_of(Settings).items():
         table = table_of(table_key)
         for key in keys_of(table).values() if table else ():
             if key.default is not None and table_of(key) is None:
-                value = list(key.default) if isinstance(key.default, tuple) else key.default
+                value: Any = list(key.default) if isinstance(key.default, tuple) else key.default
                 if not isinstance(value, bool | int | float | str | list):
                     value = dict(value)
                 jsonschema.validate({name: {key.key: value}}, json_schema())

@@ -1,4 +1,4 @@
-"""Stage 1: one datagram layout, both ways."""
+"""The dialect `stage1`: one layout for datagrams in both directions."""
 
 import pytest
 from hypothesis import given
@@ -54,7 +54,7 @@ def test_there_is_nothing_to_say_but_chat(kind: UpKind) -> None:
 
 @pytest.mark.parametrize("kind", [DownKind.CLOSED, DownKind.INFO, DownKind.UNKNOWN])
 def test_there_are_no_notices(kind: DownKind) -> None:
-    assert DIALECT.write_down(Down(kind, "a", b"x", tcrp.Why.LEFT)) is None
+    assert DIALECT.write_down(Down(kind, "a", b"x", tcrp.NoticeReason.LEFT)) is None
     assert DIALECT.policy.tell == {}
 
 
