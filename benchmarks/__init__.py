@@ -1,1 +1,4 @@
-"""How fast, side by side with what one would write instead. `make bench` runs all of it and writes RESULTS.md."""
+"""Measures our code side by side with simpler code that does the same.
+
+`make bench` runs all benchmarks and writes RESULTS.md.
+"""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from benchmarks.report import as_text, document, progress
 
-NAMES = ("codecs", "relaying", "scale", "startup", "servers", "suite")
-"""Each a module with `run() -> list[Section]`."""
+NAMES = ("codecs", "relaying", "state", "scale", "startup", "servers", "suite")
+"""The benchmarks. Each is a module with a function `run() -> list[Section]`."""
 
 
 def main() -> None:
+    """Run the benchmarks and print each section as soon as it is measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)} (all)")
     parser.add_argument("--write", metavar="FILE", type=Path, help="write the results there too, as Markdown")
@@ -20,9 +21,9 @@ def main() -> None:
     sections = []
     for name in options.names or NAMES:
         progress(name)
-        found = import_module(f"benchmarks.{name}").run()
-        sections += found
-        for section in found:
+        measured = import_module(f"benchmarks.{name}").run()
+        sections += measured
+        for section in measured:
             print(as_text(section), flush=True)
     if options.write:
         options.write.write_text(document(sections), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Codecs beside a slice written by hand, which checks nothing, and beside the construct that declares the layout."""
+"""Our codecs, beside slices written by hand that check nothing, and beside the constructs that declare the layouts."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +13,7 @@ from tcrp import ChatPacket, Down, DownKind, Frame, Membership, UpKind, layouts
 ROUNDS = 15
 ROUND_SECONDS = 0.01
 WAYS = ("tcrp", "slice", "construct")
+"""What is compared."""
 
 SOURCE = ("127.0.0.1", 50000)
 TOKEN = b"39dbc679-03b3-49d6-818b-580a0ea746e5"
@@ -23,7 +24,10 @@ CHAT = Down(DownKind.CHAT, "alice", MESSAGE)
 
 
 class Case(NamedTuple):
-    """What each of WAYS calls. A slice takes the first of `args`."""
+    """One function, in each of WAYS.
+
+    `ours` is called with `args`, `sliced` with the first of them, `declared` with `declared_arg`.
+    """
 
     name: str
     ours: Callable[..., object]
@@ -98,8 +102,8 @@ SLICES = {
 # ------------------------------------------------------------------------------------------------------ the cases
 
 
-def functions() -> Iterator[Case]:
-    """The canonical dialect's."""
+def canonical_cases() -> Iterator[Case]:
+    """The functions of the canonical dialect."""
     dialect = tcrp.dialects.get("tcrp")
     frame, packet = tcrp.encode_frame(FRAME), tcrp.encode_packet(PACKET)
     build_frame = {**FRAME._asdict(), "room": FRAME.room.encode()}
@@ -114,8 +118,8 @@ def functions() -> Iterator[Case]:
     yield Case("write_down, of chat", dialect.write_down, join_chat, layouts.chat_layout.build, (CHAT,), build_chat)
 
 
-def datagrams() -> Iterator[Case]:
-    """`read_up` of every dialect that is built in."""
+def dialect_cases() -> Iterator[Case]:
+    """`read_up` of every built-in dialect."""
     for name in tcrp.dialects.names():
         dialect = tcrp.dialects.get(name)
         data = dialect.write_up(Membership("lobby", "alice", TOKEN, True), UpKind.CHAT, MESSAGE)
@@ -125,11 +129,11 @@ def datagrams() -> Iterator[Case]:
         yield Case(name, dialect.read_up, SLICES[name], layout.parse, (data, SOURCE), data)
 
 
-# --------------------------------------------------------------------------------------------------------- to time
+# ------------------------------------------------------------------------------------------------------ measuring
 
 
 def nanoseconds(case: Case) -> dict[str, float]:
-    """The median of a call in each of WAYS, which take turns."""
+    """The median time of a call in each of WAYS, in ns. The ways take turns."""
     timers = {
         "tcrp": _timer(case.ours, case.args),
         "slice": _timer(case.sliced, case.args[:1]),
@@ -164,11 +168,12 @@ NOTE_WAYS = (
 
 
 def run() -> list[Section]:
+    """Measure all cases."""
     return [
         Section(
             "Codecs",
             ("function", *COLUMNS),
-            [_row(case) for case in functions()],
+            [_row(case) for case in canonical_cases()],
             (
                 NOTE,
                 NOTE_WAYS,
@@ -177,7 +182,7 @@ def run() -> list[Section]:
         Section(
             "The relay's look at a datagram (read_up) in each dialect",
             ("dialect", *COLUMNS),
-            [_row(case) for case in datagrams()],
+            [_row(case) for case in dialect_cases()],
             (NOTE, "json-envelope: slice reads the JSON too, construct only what is around it."),
         ),
     ]

@@ -1,8 +1,10 @@
-"""A server of ours that is full: its datagram half with rooms and members that nobody had to enter one by one.
+"""The UDP half of our server with many members, which are put into the relay without sockets of their own.
 
-It prints its port, the bytes that a member takes, the time on the monotonic clock at which the crowd is idle, and the
-tokens of a room `pair` that stays as long as its members speak. When the crowd is gone it prints `empty`.
-`python -m benchmarks.crowd ROOMS MEMBERS IDLE_SECONDS`
+    python -m benchmarks.crowd ROOMS MEMBERS IDLE_SECONDS
+
+It prints one line: its port, the bytes of memory that a member takes, the time of the monotonic clock at which the
+members become idle, and the two tokens of the room `pair`, which stays as long as its members speak. When all other
+rooms are closed it prints `empty`, and it ends when its input ends.
 """
 
 import asyncio
@@ -11,15 +13,15 @@ import secrets
 import sys
 from pathlib import Path
 
-from reference_server.chat import Chat
+from reference_server.chat import ChatSocket
 from reference_server.sockets import open_sockets
 from relay import Admission, Admitted, Relay, RoomLimits
 from tcrp import dialects
 from tcrp.messages import Create, Join
 
 
-def entered(relay: Relay, want: Create | Join, ip: str, now: float) -> bytes:
-    """The token of a new member."""
+def admit_member(relay: Relay, want: Create | Join, ip: str, now: float) -> bytes:
+    """Put a member into its room, and return its token."""
     begun = relay.begin(want, (ip, 1))
     assert isinstance(begun, Admission)
     admitted = relay.admit(begun, password_hash=None, now=now)
@@ -27,19 +29,20 @@ def entered(relay: Relay, want: Create | Join, ip: str, now: float) -> bytes:
     return admitted.token
 
 
-def fill(relay: Relay, rooms: int, members: int, port: int, now: float) -> None:
-    """Rooms of so many members, each registered at an address of its own on this machine."""
+def fill_rooms(relay: Relay, rooms: int, members: int, port: int, now: float) -> None:
+    """Make rooms of `members` each. Every member is registered at a loopback address of its own, with this port."""
     for room in range(rooms):
         name = f"room-{room}"
         for number in range(members):
             high, low = divmod(room * members + number, 250)
             ip = f"127.{1 + high // 250}.{high % 250}.{1 + low}"
             want = Join(name, f"guest-{number}") if number else Create(name, "host")
-            token = entered(relay, want, ip, now)
+            token = admit_member(relay, want, ip, now)
             relay.receive_datagram(bytes((len(name), len(token))) + name.encode() + token, (ip, port), now)
 
 
-def make(rooms: int, idle_seconds: float | None = None) -> Relay:
+def make_relay(rooms: int, idle_seconds: float | None = None) -> Relay:
+    """A relay for so many rooms and one more."""
     return Relay(
         dialects.get(),
         mint=lambda: secrets.token_hex(16).encode(),
@@ -48,8 +51,8 @@ def make(rooms: int, idle_seconds: float | None = None) -> Relay:
     )
 
 
-def memory() -> int:
-    """Bytes of this process; where the system does not say, the most that they ever were."""
+def process_bytes() -> int:
+    """The memory of this process, in bytes. Where the system does not say it: the most that it ever was."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize()
@@ -57,17 +60,20 @@ def memory() -> int:
 
 
 async def serve(rooms: int, members: int, seconds: float) -> None:
+    """Serve until all rooms but `pair` are closed and the input ends. `seconds`: the idle time."""
     loop = asyncio.get_running_loop()
     _, udp = open_sockets("127.0.0.1", None, 0)
-    _, sink = open_sockets("0.0.0.0", None, 0)  # takes what is for the crowd; nobody reads it
-    relay = make(rooms, seconds)
-    before = memory()
-    fill(relay, rooms, members, sink.getsockname()[1], loop.time())
-    pair = [entered(relay, want, "127.0.0.1", loop.time()) for want in (Create("pair", "alice"), Join("pair", "bob"))]
-    bytes_a_member = (memory() - before) / (rooms * members)
+    _, sink = open_sockets("0.0.0.0", None, 0)  # receives what is sent to the members; nobody reads it
+    relay = make_relay(rooms, seconds)
+    before = process_bytes()
+    fill_rooms(relay, rooms, members, sink.getsockname()[1], loop.time())
+    pair = [
+        admit_member(relay, want, "127.0.0.1", loop.time()) for want in (Create("pair", "alice"), Join("pair", "bob"))
+    ]
+    bytes_a_member = (process_bytes() - before) / (rooms * members)
     tokens = [token.decode() for token in pair]
     print(udp.getsockname()[1], f"{bytes_a_member:.0f}", relay.next_deadline(), *tokens, flush=True)
-    chat = Chat(udp, relay)
+    chat = ChatSocket(udp, relay)
     chat.perform(())
     while len(relay.rooms()) > 1:
         await asyncio.sleep(0.1)

@@ -1,58 +1,80 @@
-"""CPU per delivered datagram, against a C loop that only receives and sends (`udp_loop.c`)."""
+"""CPU per delivered datagram, compared with a C loop that only receives and sends (`udp_loop.c`)."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
-from benchmarks.contestants.start import OTHERS, OURS, PORTABLE, Running, missing, running
+from benchmarks.contestants.start import (
+    DUAL_STACK,
+    OTHERS,
+    OURS,
+    PORTABLE,
+    WILDCARD,
+    RunningServer,
+    run_server,
+    why_unusable,
+)
 from benchmarks.report import Section, progress
+from reference_client.sockets import converse, open_tcp
 from tcrp import dialects
+from tcrp.endpoint import Endpoint
 from tcrp.events import Joined
 from tcrp.messages import Create, Join, Membership, UpKind
 
 ROUNDS: Final = 9
-FLOOR: Final = "C loop"
-DELIVERIES: Final = 2500
-"""In one turn of one server."""
-SILENCE: Final = 0.5
-"""Seconds without a datagram after which those that are missing count as lost."""
-PAUSE: Final = 0.001
+C_LOOP: Final = "C loop"
+DELIVERIES_PER_TURN: Final = 2500
+"""Datagrams that receivers get in one turn of one server."""
+SILENCE_SECONDS: Final = 0.5
+"""Seconds without a datagram after which the missing ones count as lost."""
+PAUSE_SECONDS: Final = 0.001
+"""Seconds between two looks for datagrams, and after a turn."""
 BURST: Final = 64
+"""Messages that members send in a row."""
 TEXT: Final = b"a message of the length that people write when they chat"
 MEMBER: Final = Membership("room", "someone", b"0" * 36, True)
-"""What the C loop's members say that they are: it does not look."""
+"""The membership with which the C loop's members speak. The loop does not look at it."""
 
 
-class Load(NamedTuple):
-    """A room of so many `members`, who say `burst` messages in a row and then wait until all have heard them."""
+class Scenario(NamedTuple):
+    """A room of `members`, who send `burst` messages in a row and then wait until all have heard them."""
 
     members: int
     burst: int
 
     @property
     def title(self) -> str:
+        """The heading of the scenario's column."""
         return f"{self.members} members" + (", one by one" if self.burst == 1 else "")
 
 
-LOADS: Final = (Load(2, BURST), Load(2, 1), Load(10, BURST), Load(50, BURST))
+SCENARIOS: Final = (Scenario(2, BURST), Scenario(2, 1), Scenario(10, BURST), Scenario(50, BURST))
 
 
 def run() -> list[Section]:
+    """Measure every server that can run here in every scenario. Needs Linux."""
     if not Path("/proc/self/schedstat").exists():
         return [Section("Relaying", ("",), (("needs Linux, which says what CPU a process has used, in ns",),))]
-    commands = {"tcrp-server": OURS, "tcrp-server without sendmmsg": PORTABLE, **OTHERS}
-    usable = {name: command for name, command in commands.items() if missing(command) is None}
-    with floor() as loop:
-        costs = {load: measure(load, usable, loop) for load in LOADS}
-    rows = [[name, *(cell(costs[load], name) for load in LOADS)] for name in (FLOOR, *usable)]
-    rows += [[name, missing(command) or "", *[""] * (len(LOADS) - 1)] for name, command in commands.items()
+    commands = {
+        "tcrp-server": OURS,
+        "tcrp-server on 0.0.0.0": WILDCARD,
+        "tcrp-server on ::": DUAL_STACK,
+        "tcrp-server without sendmmsg": PORTABLE,
+        **OTHERS,
+    }
+    usable = {name: command for name, command in commands.items() if why_unusable(command) is None}
+    with compiled_c_loop() as loop:
+        costs = {scenario: measure(scenario, usable, loop) for scenario in SCENARIOS}
+    rows = [[name, *(cost_cell(costs[scenario], name) for scenario in SCENARIOS)] for name in (C_LOOP, *usable)]
+    rows += [[name, why_unusable(command) or "", *[""] * (len(SCENARIOS) - 1)] for name, command in commands.items()
              if name not in usable]  # fmt: skip
     how = (
         "us of CPU, user and system, of the server for each datagram that a receiver got; in brackets how many times "
@@ -65,21 +87,25 @@ def run() -> list[Section]:
         notes.append("No C compiler `cc` here, so there is no C loop to compare with.")
     return [
         Section(
-            "Relaying: CPU of the server per delivered datagram", ["", *(load.title for load in LOADS)], rows, notes
+            "Relaying: CPU of the server per delivered datagram",
+            ["", *(scenario.title for scenario in SCENARIOS)],
+            rows,
+            notes,
         )
     ]
 
 
-def cell(costs: dict[str, list[float]], name: str) -> str:
+def cost_cell(costs: dict[str, list[float]], name: str) -> str:
+    """The median cost of a server, and how many times the C loop's it is."""
     if name not in costs:
         return "no cc"
     cost = median(costs[name])
-    return f"{cost:.1f} ({cost / median(costs[FLOOR]):.2f})" if FLOOR in costs else f"{cost:.1f}"
+    return f"{cost:.1f} ({cost / median(costs[C_LOOP]):.2f})" if C_LOOP in costs else f"{cost:.1f}"
 
 
 @contextmanager
-def floor() -> Iterator[str | None]:
-    """The C loop, compiled; None without a compiler."""
+def compiled_c_loop() -> Iterator[str | None]:
+    """The path of the compiled C loop; None if there is no C compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         yield None
@@ -90,32 +116,32 @@ def floor() -> Iterator[str | None]:
         yield program
 
 
-def measure(load: Load, commands: dict[str, tuple[str, ...]], loop: str | None) -> dict[str, list[float]]:
-    """us per delivered datagram by server, one for each round."""
-    progress(f"relaying: {load.title}")
+def measure(scenario: Scenario, commands: dict[str, tuple[str, ...]], loop: str | None) -> dict[str, list[float]]:
+    """us of CPU per delivered datagram, by server: one value for each round."""
+    progress(f"relaying: {scenario.title}")
     with ExitStack() as stack:
         rooms = {}
         if loop is not None:
-            rooms[FLOOR] = stack.enter_context(Room.open((loop, str(load.members)), load))
+            rooms[C_LOOP] = stack.enter_context(MeasuredRoom.open((loop, str(scenario.members)), scenario))
         for name, command in commands.items():
-            rooms[name] = stack.enter_context(Room.open(command, load))
+            rooms[name] = stack.enter_context(MeasuredRoom.open(command, scenario))
         costs: dict[str, list[float]] = {name: [] for name in rooms}
         for number in range(ROUNDS + 1):
             for name, room in rooms.items():
                 cost = room.turn()
-                if number:  # the first one warms up
+                if number:  # the first round warms up
                     costs[name].append(cost)
         return costs
 
 
-class Room:
+class MeasuredRoom:
     """One server, one room in it, and its members' sockets."""
 
-    def __init__(self, server: Running, load: Load, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, server: RunningServer, scenario: Scenario, sockets: Sequence[socket.socket]) -> None:
         self._server = server
-        self._load = load
+        self._scenario = scenario
         self._sockets = sockets
-        self._others = load.members - 1
+        self._others = scenario.members - 1
         address = server.endpoint.host, server.endpoint.udp
         dialect = dialects.get()
         self._datagrams = []
@@ -123,40 +149,42 @@ class Room:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             sock.bind(("127.0.0.1", 0))
             sock.connect(address)
-            member = MEMBER if server.endpoint.tcp is None else enter(server, number)
+            member = MEMBER if server.endpoint.tcp is None else asyncio.run(enter(server.endpoint, number))
             sock.send(dialect.write_up(member, UpKind.REGISTER) or b"")
             sock.setblocking(False)
             self._datagrams.append(dialect.write_up(member, UpKind.CHAT, TEXT) or b"")
 
     @classmethod
     @contextmanager
-    def open(cls, command: tuple[str, ...], load: Load) -> Iterator["Room"]:
+    def open(cls, command: tuple[str, ...], scenario: Scenario) -> Iterator["MeasuredRoom"]:
         with ExitStack() as stack:
-            server = stack.enter_context(running(command))
-            opened = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(load.members)]
-            yield cls(server, load, opened)
+            server = stack.enter_context(run_server(command))
+            opened = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(scenario.members)]
+            yield cls(server, scenario, opened)
 
     def turn(self) -> float:
-        """us of CPU per delivered datagram."""
-        messages = max(DELIVERIES // self._others, self._load.burst)
+        """Let the members talk, and return us of CPU per delivered datagram."""
+        messages = max(DELIVERIES_PER_TURN // self._others, self._scenario.burst)
         heard = 0
-        before = cpu(self._server.pid)
-        for start in range(0, messages, self._load.burst):
-            for number in range(start, start + self._load.burst):
+        before = cpu_nanoseconds(self._server.pid)
+        for start in range(0, messages, self._scenario.burst):
+            for number in range(start, start + self._scenario.burst):
                 speaker = number % len(self._sockets)
                 self._sockets[speaker].send(self._datagrams[speaker])
-            heard += self._hear(self._load.burst * self._others)
+            heard += self._count_heard(self._scenario.burst * self._others)
         if not heard:
             raise RuntimeError(f"{self._server.endpoint} relays nothing")
-        time.sleep(PAUSE)
-        return (cpu(self._server.pid) - before) / heard / 1000
+        time.sleep(PAUSE_SECONDS)
+        return (cpu_nanoseconds(self._server.pid) - before) / heard / 1000
 
-    def _hear(self, due: int) -> int:
-        """Count what came, until all of it did or nothing more does. Nobody waits in a system call for it: to wake
-        the driver would cost the server, and the faster server less, since then it is still awake.
+    def _count_heard(self, due: int) -> int:
+        """Count the datagrams that arrive, until all `due` ones have or no more do.
+
+        No system call waits for them: the server would pay for waking this process, and a fast server would pay less,
+        because this process would still be awake.
         """
         heard, last = 0, time.monotonic()
-        while heard < due and time.monotonic() - last < SILENCE:
+        while heard < due and time.monotonic() - last < SILENCE_SECONDS:
             before = heard
             for sock in self._sockets:
                 try:
@@ -167,25 +195,25 @@ class Room:
                     pass
             if heard > before:
                 last = time.monotonic()
-            if heard < due and self._load.burst > 1:
-                time.sleep(PAUSE)
+            if heard < due and self._scenario.burst > 1:
+                time.sleep(PAUSE_SECONDS)
         return heard
 
 
-def enter(server: Running, number: int) -> Membership:
-    """Go into the room over TCP; the first creates it."""
+async def enter(endpoint: Endpoint, number: int) -> Membership:
+    """Enter the room over TCP. Member 0 creates it, the others join it. RuntimeError if the server refuses."""
+    assert endpoint.tcp is not None
     user = f"member{number}"
     want = Join(MEMBER.room, user) if number else Create(MEMBER.room, user)
-    conversation = dialects.get().client(want, None, 0.0)
-    with socket.create_connection((server.endpoint.host, server.endpoint.tcp)) as tcp:
-        tcp.sendall(conversation.data_to_send())
-        while data := tcp.recv(4096):
-            for event in conversation.receive_data(data, 0.0):
+    conversation = dialects.get().client(want, None, asyncio.get_running_loop().time())
+    with await open_tcp(endpoint.host, endpoint.tcp) as tcp:
+        async with aclosing(converse(tcp, conversation)) as events:
+            async for event in events:
                 if isinstance(event, Joined):
                     return Membership(want.room, user, event.token, not number)
-    raise RuntimeError(f"{server.endpoint} does not let {user} in")
+    raise RuntimeError(f"{endpoint} does not let {user} in")
 
 
-def cpu(pid: int) -> int:
-    """ns that all threads of a process have run, in user and in system code."""
+def cpu_nanoseconds(pid: int) -> int:
+    """The time that all threads of a process have run, in ns of user and system code."""
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))

@@ -1,4 +1,4 @@
-"""What a benchmark has to say: a table, in the terminal and in RESULTS.md."""
+"""The result of a benchmark as a table, for the terminal and for RESULTS.md."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Section:
-    """One benchmark's outcome. `rows`: cells as text, as many as `columns`; `notes`: how it was measured."""
+    """A table of results. `rows`: cells as text, as many in a row as `columns`. `notes`: how they were measured."""
 
     title: str
     columns: Sequence[str]
@@ -20,6 +20,7 @@ class Section:
 
 
 def as_markdown(section: Section) -> str:
+    """The section for RESULTS.md."""
     lines = [f"## {section.title}", ""]
     lines += ["| " + " | ".join(section.columns) + " |", "|" + "---|" * len(section.columns)]
     lines += ["| " + " | ".join(row) + " |" for row in section.rows]
@@ -28,6 +29,7 @@ def as_markdown(section: Section) -> str:
 
 
 def as_text(section: Section) -> str:
+    """The section for the terminal."""
     table = [section.columns, *section.rows]
     widths = [max(len(row[index]) for row in table) for index in range(len(section.columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
@@ -35,7 +37,7 @@ def as_text(section: Section) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on, in one line."""
+    """The machine and the Python version, in one line."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -46,7 +48,7 @@ def machine() -> str:
 
 
 def document(sections: Sequence[Section]) -> str:
-    """RESULTS.md."""
+    """The whole text of RESULTS.md."""
     today = datetime.now(UTC).date()
     head = [
         "# Results",
@@ -58,4 +60,5 @@ def document(sections: Sequence[Section]) -> str:
 
 
 def progress(text: str) -> None:
+    """Say on stderr what is being measured."""
     print(f"... {text}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Whether rooms and members that say nothing cost those who speak anything."""
+"""Whether silent rooms and members make the messages of the others more expensive."""
 
 import secrets
 import select
@@ -9,37 +9,38 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.crowd import entered, fill, make
+from benchmarks.crowd import admit_member, fill_rooms, make_relay
 from benchmarks.report import Section, progress
 from relay import Relay
 from tcrp.messages import Create, Join
 
 ROOMS, MEMBERS = 10_000, 10
-FEW = 10
+FEW_ROOMS = 10
 ROUNDS = 7
 CALLS = 2_000
 IDLE_SECONDS = 10.0
-"""Longer than it takes to fill the rooms."""
+"""The idle time of the crowd. It must be longer than filling the rooms takes."""
 PAUSE_LIMIT = 0.05
-"""Seconds that nobody may wait because others are removed."""
+"""Seconds that a member may wait at most while others are removed."""
 
 
 def run() -> list[Section]:
+    """Measure the cost of single calls, and the removal of all members at once."""
     return [_costs(), _eviction()]
 
 
 def _costs() -> Section:
-    """The same few calls among few rooms and among many, in turns."""
+    """The cost of the same calls among few rooms and among many. Both take turns."""
     progress("a message, a join and a leave among few rooms and among many")
     relays = {}
-    for rooms in (FEW, ROOMS):
-        relays[rooms] = make(rooms + CALLS)
-        fill(relays[rooms], rooms, MEMBERS, 9, 0.0)
+    for rooms in (FEW_ROOMS, ROOMS):
+        relays[rooms] = make_relay(rooms + CALLS)
+        fill_rooms(relays[rooms], rooms, MEMBERS, 9, 0.0)
     rows = []
     for name, work in (
-        ("message relayed", _messages),
-        ("member joins and leaves", _come_and_go),
-        ("idle check", _idle),
+        ("message relayed", _relay_message),
+        ("member joins and leaves", _join_and_leave),
+        ("idle check", _check_idle),
     ):
         taken: dict[int, list[float]] = {rooms: [] for rooms in relays}
         for _ in range(ROUNDS):
@@ -51,13 +52,13 @@ def _costs() -> Section:
                 taken[rooms].append((time.process_time() - started) / CALLS * 1e6)
         few, many = (statistics.median(times) for times in taken.values())
         rows.append((name, f"{few:.2f}", f"{many:.2f}", f"{many / few:.2f}"))
-    columns = ("CPU us a call", f"{FEW} rooms of {MEMBERS}", f"{ROOMS} rooms of {MEMBERS}", "ratio")
+    columns = ("CPU us a call", f"{FEW_ROOMS} rooms of {MEMBERS}", f"{ROOMS} rooms of {MEMBERS}", "ratio")
     return Section("Cost among many rooms", columns, rows, ("The rules alone, without sockets.",))
 
 
-def _messages(relay: Relay) -> Callable[[], object]:
+def _relay_message(relay: Relay) -> Callable[[], object]:
     name = f"r-{secrets.token_hex(4)}"
-    tokens = [entered(relay, want, "127.0.0.1", 0.0) for want in (Create(name, "a"), Join(name, "b"))]
+    tokens = [admit_member(relay, want, "127.0.0.1", 0.0) for want in (Create(name, "a"), Join(name, "b"))]
     head = [bytes((len(name), len(token))) + name.encode() + token for token in tokens]
     for port, start in enumerate(head, 1000):
         relay.receive_datagram(start, ("127.0.0.1", port), 0.0)
@@ -65,12 +66,12 @@ def _messages(relay: Relay) -> Callable[[], object]:
     return lambda: relay.receive_datagram(said, source, 0.0)
 
 
-def _come_and_go(relay: Relay) -> Callable[[], object]:
+def _join_and_leave(relay: Relay) -> Callable[[], object]:
     name = f"r-{secrets.token_hex(4)}"
-    entered(relay, Create(name, "host"), "127.0.0.1", 0.0)
+    admit_member(relay, Create(name, "host"), "127.0.0.1", 0.0)
 
     def step() -> None:
-        token = entered(relay, Join(name, "guest"), "127.0.0.1", 0.0)
+        token = admit_member(relay, Join(name, "guest"), "127.0.0.1", 0.0)
         relay.receive_datagram(
             bytes((len(name), len(token))) + name.encode() + token + b"exit", ("127.0.0.1", 1000), 0.0
         )
@@ -78,12 +79,12 @@ def _come_and_go(relay: Relay) -> Callable[[], object]:
     return step
 
 
-def _idle(relay: Relay) -> Callable[[], object]:
+def _check_idle(relay: Relay) -> Callable[[], object]:
     return lambda: relay.expire(1.0)
 
 
 def _eviction() -> Section:
-    """All but two members are idle at once, while the two go on talking through the same socket."""
+    """All members but two become idle at once, while these two go on talking through the same socket."""
     count = ROOMS * MEMBERS
     progress(f"{count} members are removed while two others talk")
     words = [sys.executable, "-m", "benchmarks.crowd", str(ROOMS), str(MEMBERS), str(IDLE_SECONDS)]
@@ -117,7 +118,7 @@ def _eviction() -> Section:
 
 
 def _talk(port: int, tokens: list[bytes], stdout: int) -> list[tuple[float, float]]:
-    """When each round trip began, and its seconds, until the server says that the crowd is gone."""
+    """When each round trip began and how many seconds it took, until the server says that the crowd is gone."""
     with socket.socket(type=socket.SOCK_DGRAM) as alice, socket.socket(type=socket.SOCK_DGRAM) as bob:
         starts = [bytes((4, len(token))) + b"pair" + token for token in tokens]
         for sock, start in ((alice, starts[0]), (bob, starts[1])):
@@ -131,6 +132,6 @@ def _talk(port: int, tokens: list[bytes], stdout: int) -> list[tuple[float, floa
             bob.recv(100)
             trips.append((began, time.monotonic() - began))
             if len(trips) % 100 == 0:
-                bob.send(starts[1])  # or he would idle too
+                bob.send(starts[1])  # keeps bob a member
             time.sleep(0.001)
         return trips

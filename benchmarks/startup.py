@@ -1,4 +1,4 @@
-"""How long one waits for our programs to begin."""
+"""How long our programs take to start."""
 
 import statistics
 import subprocess
@@ -9,7 +9,7 @@ from benchmarks.contestants.start import OURS
 from benchmarks.report import Section, progress
 
 ROUNDS = 9
-ENDING = {
+COMMANDS = {
     "python, nothing more": [sys.executable, "-c", "pass"],
     "import tcrp": [sys.executable, "-c", "import tcrp"],
     "tcrp decode": [sys.executable, "-m", "tcrp", "decode", "010100" + 28 * "00" + "01" + "7261"],
@@ -18,10 +18,11 @@ ENDING = {
 
 
 def run() -> list[Section]:
+    """Start each program several times, in turns."""
     progress("starting programs, in turns")
-    taken: dict[str, list[float]] = {name: [] for name in (*ENDING, "tcrp-server, until both sockets listen")}
+    taken: dict[str, list[float]] = {name: [] for name in (*COMMANDS, "tcrp-server, until both sockets listen")}
     for _ in range(ROUNDS):
-        for name, words in ENDING.items():
+        for name, words in COMMANDS.items():
             began = time.perf_counter()
             subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
             taken[name].append(time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""Where the time of a run of the suite goes, by clause."""
+"""How much time a run of the suite takes, by clause."""
 
 import json
 import resource
@@ -16,25 +16,26 @@ SLOWEST = 12
 
 
 def run() -> list[Section]:
+    """Run the suite once against our server."""
     progress("the suite against the reference server")
     with tempfile.TemporaryDirectory() as folder:
         words = ["run", "--quiet", "--seed", "1", "--report-dir", folder, "--exec", SERVER]
-        before = _children()
+        before = _children_cpu_seconds()
         subprocess.run([sys.executable, "-m", "conformance", *words], check=True, stdout=subprocess.DEVNULL)
-        spent = _children() - before
+        spent = _children_cpu_seconds() - before
         report: dict[str, Any] = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-    clauses = [one for one in report["clauses"] if one["seconds"]]
+    clauses = [clause for clause in report["clauses"] if clause["seconds"]]
     whole = report["seconds"]
     sections: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for one in clauses:
-        sections[one["section"]].append(one)
+    for clause in clauses:
+        sections[clause["section"]].append(clause)
     rows = [
         (f"section {section}", str(len(found)), f"{_seconds(found):.1f}", f"{_seconds(found) / whole:.0%}")
         for section, found in sorted(sections.items())
     ]
     rows += [
-        (f"{one['id']}: {one['title']}", "", f"{one['seconds']:.1f}", f"{one['seconds'] / whole:.0%}")
-        for one in sorted(clauses, key=lambda one: -one["seconds"])[:SLOWEST]
+        (f"{clause['id']}: {clause['title']}", "", f"{clause['seconds']:.1f}", f"{clause['seconds'] / whole:.0%}")
+        for clause in sorted(clauses, key=lambda clause: -clause["seconds"])[:SLOWEST]
     ]
     notes = (
         f"A whole run takes {whole:.1f} s, and {spent:.1f} s of CPU, server and start included. The rest is waiting.",
@@ -45,9 +46,9 @@ def run() -> list[Section]:
 
 
 def _seconds(clauses: list[dict[str, Any]]) -> float:
-    return sum(float(one["seconds"]) for one in clauses)
+    return sum(float(clause["seconds"]) for clause in clauses)
 
 
-def _children() -> float:
+def _children_cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

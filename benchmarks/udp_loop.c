@@ -1,9 +1,9 @@
-/* The floor: receive a datagram, send it to the others, and nothing else.
+/* The least that a server must do: receive a datagram and send it to the others.
  *
  *     udp_loop MEMBERS
  *
- * Prints "ready tcp=- udp=127.0.0.1:PORT". The first MEMBERS datagrams say where the members are; each later one goes
- * to all of them but its sender. */
+ * It prints "ready tcp=- udp=127.0.0.1:PORT". The sources of the first MEMBERS datagrams are the members. Each later
+ * datagram goes to all of them except its sender. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

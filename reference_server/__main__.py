@@ -1,4 +1,4 @@
-"""`python -m reference_server` is `tcrp-server`."""
+"""`python -m reference_server` runs `tcrp-server`."""
 
 import sys
 

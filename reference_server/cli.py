@@ -3,17 +3,23 @@
 import argparse
 import asyncio
 import logging
-import math
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
-from reference_server.limits import LEAST, PAYLOAD_RANGE, RESERVE, ServerLimits
+from reference_server.limit_options import add_limit_options, limits_of
+from reference_server.limits import RESERVE_CONNECTIONS
+from reference_server.logs import LogHandler, log_loop_errors, open_missing_streams, say, start_log, write_all
+from reference_server.operation import declare_operation, published_metrics, reload_tls, tls_of
+from reference_server.option_values import seconds
 from reference_server.server import Server
-from reference_server.sockets import BindError, UnknownHost, show
+from reference_server.sockets import BindError, UnknownHost, is_loopback, show_address
+from reference_server.state_file import StateError
+from reference_server.tls import TlsFileError
 from tcrp import __version__, dialects
 from tcrp.dialects import Dialect, UnknownDialect
 from tcrp.errors import MissingExtra
@@ -29,67 +35,82 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Standard output may be full or closed, which is no reason for a traceback."""
+        write_all(2 if file is sys.stderr else 1, message.encode(errors="backslashreplace"))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server until SIGINT, SIGTERM or SIGHUP; the exit code."""
-    options = _parser().parse_args(argv)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=options.log_level.upper(),
-        format="%(asctime)s %(levelname)-7s %(message)s",
-    )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    _allow_files(options.max_connections)
+    """Run the server until SIGINT, SIGTERM or SIGHUP, and return the exit code.
+
+    `argv`: the arguments, without the program's name; None: those of the process. SystemExit for wrong arguments.
+    """
+    open_missing_streams()
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.state is not None and options.dialect.ports.tcp is None:
+        parser.error(
+            f"--state: dialect {options.dialect.name} has no tokens by which members could go on; leave it out"
+        )
+    log = start_log(options.log_level, options.log_format, options.log_rate)
     try:
-        asyncio.run(_serve(options))
-    except (UnknownHost, MissingExtra) as error:
+        _raise_file_limit(options.max_connections)
+        asyncio.run(_serve(options, log))
+    except (UnknownHost, MissingExtra, TlsFileError) as error:
         return _fail(EXIT_USAGE, error)
-    except BindError as error:
+    except (BindError, StateError) as error:
         return _fail(EXIT_BIND, error)
+    finally:
+        log.close()
     return EXIT_OK
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, log: LogHandler) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    hangs_up = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL  # not so under nohup
-    for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
-        loop.add_signal_handler(number, _on_signal, number, stopped)
+    loop.set_exception_handler(log_loop_errors)
     server = Server(
         options.dialect,
         options.host,
         options.tcp_port,
         options.udp_port,
         idle_seconds=options.idle_timeout,
-        limits=ServerLimits(
-            options.payload_limit,
-            options.handshake_timeout,
-            options.max_connections,
-            options.max_rooms,
-            options.max_members,
-        ),
+        limits=limits_of(options),
+        state=options.state,
+        tls=tls_of(options),
     )
-    async with server:
-        tcp, udp = show(server.tcp_address), show(server.udp_address)
-        print(f"ready tcp={tcp} udp={udp} dialect={options.dialect.name}", flush=True)
-        await stopped.wait()
-        logger.info("stopping")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _on_signal, number, stopped)
+    if options.tls_cert is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload_tls, options, server)
+    elif signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup ignores the signal
+        loop.add_signal_handler(signal.SIGHUP, _on_signal, signal.SIGHUP, stopped)
+    with published_metrics(options, server, log) as metrics:
+        async with server:
+            tcp, udp = show_address(server.tcp_address), show_address(server.udp_address)
+            if options.tls_cert is None and server.tcp_address is not None and not is_loopback(server.tcp_address):
+                logger.warning("requests, with their passwords and tokens, are not encrypted: see --tls-cert")
+            more = "" if metrics is None else f" metrics={show_address(metrics)}"
+            say(f"ready tcp={tcp} udp={udp} dialect={options.dialect.name}{more}")
+            await stopped.wait()
+            logger.info("stopping")
 
 
 def _on_signal(number: signal.Signals, stopped: asyncio.Event) -> None:
+    """Stop the server. A second signal ends the process at once."""
     if stopped.is_set():
         os._exit(128 + number)
     stopped.set()
 
 
 def _fail(code: int, error: Exception) -> int:
-    print(f"tcrp-server: {error}", file=sys.stderr)
+    write_all(2, f"tcrp-server: {error}\n".encode(errors="backslashreplace"))
     return code
 
 
-def _allow_files(connections: int) -> None:
-    """Every connection is an open file; ask the system for as many as may be needed."""
-    wanted = connections + 2 * RESERVE
+def _raise_file_limit(connections: int) -> None:
+    """Ask the system for enough open files: every connection is one. Warn if it grants fewer."""
+    wanted = connections + 2 * RESERVE_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
@@ -103,12 +124,11 @@ def _allow_files(connections: int) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = ServerLimits()
     parser = _Parser(
         prog="tcrp-server",
         description="A TCRP chat server. Once both sockets listen it prints one line that begins 'ready'; "
-        "SIGINT, SIGTERM and SIGHUP close every room and end it. Exit codes: 0 ended so, 1 a port cannot be had, "
-        "4 usage.",
+        "SIGINT, SIGTERM and, without TLS, SIGHUP end it; they close every room, unless --state keeps them. Exit "
+        "codes: 0 ended so, 1 a port or the state file cannot be had, 4 usage.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -117,18 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--udp-port", type=_port, metavar="PORT", help="for chat, 0: a free one (the dialect's, 9002)")
     add("--dialect", type=_dialect, default=dialects.DEFAULT, metavar="NAME|FILE",
         help=f"{', '.join(dialects.names())}, or a .toml file that says another (%(default)s)")  # fmt: skip
-    add("--idle-timeout", type=_seconds, metavar="SECONDS", help="of silence end a membership (the dialect's, 60)")
+    add("--idle-timeout", type=seconds, metavar="SECONDS", help="of silence end a membership (the dialect's, 60)")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="to stderr (%(default)s)")
-    add("--payload-limit", type=_number(*PAYLOAD_RANGE), default=default.payload, metavar="BYTES",
-        help="of a request's payload (%(default)s)")  # fmt: skip
-    add("--handshake-timeout", type=_seconds, default=default.handshake, metavar="SECONDS",
-        help="from a request's first byte to its last (%(default)g); silence has the idle time")  # fmt: skip
-    for option, value, what in (
-        ("--max-connections", default.connections, "TCP connections at once"),
-        ("--max-rooms", default.rooms, "rooms at once, those of vanished creators too, until they idle"),
-        ("--max-members", default.members, "members of a room, its host counted"),
-    ):
-        add(option, type=_number(LEAST, None), default=value, metavar="N", help=f"{what} (%(default)s)")
+    declare_operation(add)
+    add("--state", type=Path, metavar="FILE", help="keep rooms and members there: a server that is started again "
+        "goes on with them")  # fmt: skip
+    add_limit_options(parser)
     add("--version", action="version", version=f"tcrp-server {__version__}")
     return parser
 
@@ -137,28 +151,6 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 (a free one) to 65535")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: seconds above 0, decimals allowed")
-    return seconds
-
-
-def _number(least: int, most: int | None) -> Callable[[str], int]:
-    wanted = f"a whole number from {least} to {most}" if most else f"a whole number, at least {least}"
-
-    def number(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-        return value
-
-    return number
 
 
 def _dialect(name: str) -> Dialect:

@@ -1,28 +1,37 @@
-"""Hashing passwords, off the event loop."""
+"""Hashing and verifying passwords in threads, so that the event loop does not wait."""
 
 import asyncio
 import hashlib
 import hmac
 import os
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
-from reference_server.limits import PENDING_PASSWORDS
+from reference_server.limits import MAX_PENDING_PASSWORDS, MAX_PENDING_PASSWORDS_IN_ALL
+from relay.tally import Tally
 from tcrp.dialects.base import Passwords
+
+MAX_HASHES: Final = "max-hashes"
+HASHES_PER_ADDRESS: Final = "hashes-per-address"
+"""The names of limits, as `Refusals` counts them."""
 
 _SALT_SIZE = 16
 T = TypeVar("T")
 
 
 class Scrypt:
-    """How a password is kept where the dialect does not say: 16 bytes of salt, then its scrypt hash."""
+    """The stored form of a password where the dialect has none of its own: 16 bytes of salt, then 64 of scrypt hash."""
 
     def hash(self, password: str) -> bytes:
+        """The stored form of a password, with a new salt."""
         salt = os.urandom(_SALT_SIZE)
         return salt + self._derive(password, salt)
 
     def verify(self, password: str, stored: bytes) -> bool:
+        """Whether `stored` is a stored form of this password, compared byte by byte (TCRP-3.10a)."""
         return hmac.compare_digest(self._derive(password, stored[:_SALT_SIZE]), stored[_SALT_SIZE:])
 
     def _derive(self, password: str, salt: bytes) -> bytes:
@@ -32,32 +41,98 @@ class Scrypt:
         return hashlib.scrypt(digest, salt=salt, n=2**14, r=8, p=1)
 
 
-class PasswordWork:
-    """A few threads that hash and verify. Ask `busy` first: the queue is bounded by whoever asks."""
+class _Job(NamedTuple):
+    """A password to hash or verify. `result`: of `work`, set on the event loop."""
 
-    def __init__(self, passwords: Passwords | None) -> None:
+    work: Callable[[], Any]
+    result: asyncio.Future[Any]
+
+
+class PasswordThreads:
+    """A few threads that hash and verify. `passwords`: how the dialect does it; None: by `Scrypt`.
+
+    Networks (`relay.network_of`) take turns: one that has many passwords waiting delays its own. The caller asks
+    `refuses` before each call: the queue itself has no bound. All methods must be called on the event loop.
+    """
+
+    def __init__(self, passwords: Passwords | None, per_network: int = 0) -> None:
         self._passwords = passwords or Scrypt()
-        self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="password")
-        self._pending = 0
+        count = min(4, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="password")
+        self._free = count
+        self._per_network = per_network
+        self._waiting: OrderedDict[str, deque[_Job]] = OrderedDict()  # the network whose turn it is stands first
+        self._pending: Tally[str] = Tally()  # by network: waiting, delayed or in a thread
+        self._closed = False
 
     @property
-    def busy(self) -> bool:
-        return self._pending >= PENDING_PASSWORDS
+    def pending(self) -> int:
+        """How many passwords are being judged or wait for it."""
+        return self._pending.total()
 
-    def hash(self, password: str) -> asyncio.Future[bytes]:
-        return self._start(lambda: self._passwords.hash(password))
+    def refuses(self, network: str, *, exempt: bool) -> str | None:
+        """Which limit keeps the network from having one more password judged. `exempt`: it has no limit of its own."""
+        own = self._pending[network]
+        if self._per_network and own >= self._per_network and not exempt:
+            return HASHES_PER_ADDRESS
+        pending = self.pending
+        if pending >= MAX_PENDING_PASSWORDS_IN_ALL or (own and pending >= MAX_PENDING_PASSWORDS):
+            return MAX_HASHES
+        return None
 
-    def verify(self, password: str, stored: bytes) -> asyncio.Future[bool]:
-        return self._start(lambda: self._passwords.verify(password, stored))
+    def hash(self, password: str, network: str) -> asyncio.Future[bytes]:
+        """The future of the password's stored form."""
+        return self._add(network, lambda: self._passwords.hash(password), 0.0)
+
+    def verify(self, password: str, stored: bytes, network: str, delay: float = 0.0) -> asyncio.Future[bool]:
+        """The future of whether the password is the one in `stored`. It is looked at after `delay` seconds."""
+        return self._add(network, lambda: self._passwords.verify(password, stored), delay)
 
     def close(self) -> None:
+        """Cancel what no thread has begun. Does not wait for what has begun."""
+        self._closed = True
+        for jobs in self._waiting.values():
+            for job in jobs:
+                job.result.cancel()
+        self._waiting.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        self._pending += 1
-        future.add_done_callback(self._done)
-        return future
+    def _add(self, network: str, work: Callable[[], T], delay: float) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future())
+        self._pending.add(network, 1)
+        if delay:
+            loop.call_later(delay, self._enqueue, network, job)
+        else:
+            self._enqueue(network, job)
+        return job.result
 
-    def _done(self, _: object) -> None:
-        self._pending -= 1
+    def _enqueue(self, network: str, job: _Job) -> None:
+        if self._closed:
+            job.result.cancel()
+        else:
+            self._waiting.setdefault(network, deque()).append(job)
+            self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        """Give the free threads work: of each network one password, then of each the next."""
+        while self._free and self._waiting:
+            network, jobs = self._waiting.popitem(last=False)
+            job = jobs.popleft()
+            if jobs:
+                self._waiting[network] = jobs
+            self._free -= 1
+            done = asyncio.get_running_loop().run_in_executor(self._threads, job.work)
+            done.add_done_callback(partial(self._finish, network, job))
+
+    def _finish(self, network: str, job: _Job, done: asyncio.Future[Any]) -> None:
+        self._free += 1
+        self._pending.add(network, -1)
+        if not job.result.done():
+            if done.cancelled():
+                job.result.cancel()
+            elif (error := done.exception()) is not None:
+                job.result.set_exception(error)
+            else:
+                job.result.set_result(done.result())
+        self._start_waiting()

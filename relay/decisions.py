@@ -1,16 +1,17 @@
-"""What a relay wants done, and what happened. Act on them in their order."""
+"""What the caller of a relay must send, and facts for its log. The caller acts on decisions in their order."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+from relay.drops import Dropped
 from relay.rooms import Hearers
-from tcrp.messages import Address, Why
+from tcrp.messages import Address, NoticeReason
 
 
 class Relayed(NamedTuple):
-    """Send `payload` to every address of `audience`, except to the one at index `skip`.
+    """Send `payload` to every address of `audience`, except to the one at index `skip`. None: skip no address.
 
-    The same `audience` comes again and again until something changes in the room.
+    The relay returns the same `audience` object for a room until the room's registered members change.
     """
 
     payload: bytes
@@ -19,40 +20,38 @@ class Relayed(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Send `payload` to every address."""
+    """Send `payload` to every address of `addresses`."""
 
     payload: bytes
     addresses: Sequence[Address]
 
 
 class MemberJoined(NamedTuple):
-    """A fact: someone is in a room. `host`: by having created it."""
+    """A fact: `user` is in `room`. `host`: the user created the room. `ip`: of its TCP connection, or of its datagram
+    where there is no TCP.
+    """
 
     room: str
     user: str
     host: bool
+    ip: str = ""
 
 
 class MemberLeft(NamedTuple):
-    """A fact: someone is no longer in a room."""
+    """A fact: `user` is no longer in `room`. `ip`: as in MemberJoined."""
 
     room: str
     user: str
-    why: Why
+    why: NoticeReason
+    ip: str = ""
 
 
 class RoomClosed(NamedTuple):
-    """A fact: a room is gone. `members`: how many were in it, its host counted."""
+    """A fact: the room is closed. `members`: how many were in it, the host included."""
 
     room: str
-    why: Why
+    why: NoticeReason
     members: int
-
-
-class Dropped(NamedTuple):
-    """A fact: a datagram had no effect (TCRP-4.2). `reason` is in words and never holds a token."""
-
-    reason: str
 
 
 Decision: TypeAlias = Relayed | Notice | MemberJoined | MemberLeft | RoomClosed | Dropped

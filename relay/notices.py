@@ -1,53 +1,76 @@
-"""Who is told of what, in the dialect's words."""
+"""Which notices are sent, to whom, and in the dialect's bytes."""
+
+from collections.abc import Sequence
 
 from relay.decisions import Notice
 from relay.rooms import Member, Room
+from relay.store import Store
 from tcrp.dialects.base import Dialect
 from tcrp.errors import LocalProtocolError
-from tcrp.messages import Down, DownKind, Why
+from tcrp.messages import Address, Down, DownKind, NoticeReason
 from tcrp.policy import Audience
 
-_ENDS_MEMBER = frozenset({Why.LEFT, Why.IDLE, Why.UNREACHABLE})
+_ENDS_MEMBERSHIP = frozenset({NoticeReason.LEFT, NoticeReason.IDLE, NoticeReason.UNREACHABLE})
 
 
 class Notices:
-    """Notices as `Policy.tell` asks for them. Whose membership ends by it gets one of kind CLOSED, others INFO."""
+    """Notices as `Policy.tell` asks for them.
 
-    def __init__(self, dialect: Dialect) -> None:
+    A receiver whose membership ends gets a notice of kind CLOSED. All others get one of kind INFO.
+    """
+
+    def __init__(self, dialect: Dialect, store: Store) -> None:
         self._dialect = dialect
-        self._tell = dialect.policy.tell
+        self._store = store
+        self._audience_of = dialect.policy.tell
 
-    def about_member(self, why: Why, member: Member) -> list[Notice]:
-        """What is to be told now, while the member is still in its room."""
-        audience = self._tell.get(why, Audience.NOBODY)
+    def about_member(self, why: NoticeReason, member: Member) -> list[Notice]:
+        """The notices about one member. Called while the member is still in its room."""
+        audience = self._audience_of.get(why, Audience.NOBODY)
         room = member.room
         notices = []
         if audience in (Audience.OTHERS, Audience.ALL):
             notices += self._notice(DownKind.INFO, why, room, member, Audience.OTHERS)
         if audience in (Audience.MEMBER, Audience.ALL):
-            kind = DownKind.CLOSED if why in _ENDS_MEMBER else DownKind.INFO
+            kind = DownKind.CLOSED if why in _ENDS_MEMBERSHIP else DownKind.INFO
             notices += self._notice(kind, why, room, member, Audience.MEMBER)
         return notices
 
-    def about_room(self, why: Why, room: Room, host_why: Why | None) -> list[Notice]:
-        """What is to be told of a room that closes, while its members are still in it.
+    def about_room(self, why: NoticeReason, room: Room, host_why: NoticeReason | None) -> list[Notice]:
+        """The notices about a room that closes. Called while its members are still in it.
 
-        Nobody is told twice: the host hears why it was removed (`host_why`) only if it does not hear of the room.
+        `host_why`: why the host was removed, if it was. No member gets two notices: the host gets the one about itself
+        only if it does not get the one about the room.
         """
-        audience = self._tell.get(why, Audience.NOBODY)
-        host = room.host
+        audience = self._audience_of.get(why, Audience.NOBODY)
+        host = self._store.host(room)
         notices = self._notice(DownKind.CLOSED, why, room, host, audience)
         host_hears = audience in (Audience.MEMBER, Audience.ALL)
-        if host and host_why and not host_hears and self._tell.get(host_why) in (Audience.MEMBER, Audience.ALL):
+        if host and host_why and not host_hears and self._audience_of.get(host_why) in (Audience.MEMBER, Audience.ALL):
             notices += self._notice(DownKind.CLOSED, host_why, room, host, Audience.MEMBER)
         return notices
 
-    def _notice(self, kind: DownKind, why: Why, room: Room, about: Member | None, audience: Audience) -> list[Notice]:
-        addresses = room.addresses(audience, about)
+    def _notice(
+        self, kind: DownKind, why: NoticeReason, room: Room, about: Member | None, audience: Audience
+    ) -> list[Notice]:
+        addresses = self._addresses(room, audience, about)
         if not addresses:
             return []
         try:
             payload = self._dialect.write_down(Down(kind, about.user if about else None, b"", why, room.name))
-        except LocalProtocolError:  # a name so long that the words do not fit beside it
+        except LocalProtocolError:  # the user name is so long that the text does not fit beside it
             return []
         return [] if payload is None else [Notice(payload, addresses)]
+
+    def _addresses(self, room: Room, audience: Audience, about: Member | None) -> Sequence[Address]:
+        """Where a notice goes: the addresses of the audience."""
+        match audience:
+            case Audience.NOBODY:
+                return ()
+            case Audience.MEMBER:
+                return (about.address,) if about and about.address else ()
+            case Audience.OTHERS:
+                hearers, own = self._store.audience(room, about)
+                return hearers if own is None else (*hearers[:own], *hearers[own + 1 :])
+            case Audience.ALL:
+                return self._store.audience(room)[0]

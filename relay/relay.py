@@ -1,43 +1,56 @@
 """`Relay`: the rooms of one server.
 
-The control side, for each request, in stages, because passwords are hashed elsewhere meanwhile:
+A TCP request goes through stages, because the caller may hash or verify a password between them:
 
-    begin -> Status: refuse                                        the name is taken from here on (TCRP-3.9)
-          -> Admission -> admit -> Admitted [-> bind]              `bind` only where the policy says HANDSHAKE
-                       -> abandon                                  a wrong password, a peer that is gone
+    begin -> Refusal                                  the request is refused
+          -> Admission -> admit -> Admitted [-> bind] from `begin` on the name is taken (TCRP-3.9)
+                       -> abandon                     after a wrong password, or when the peer is gone
 
-The chat side is `receive_datagram`; time is `next_deadline` and `expire`.
+`bind` follows only where the policy says `Register.HANDSHAKE`.
+
+The caller gives each datagram to `receive_datagram`, calls `expire` when `next_deadline` is reached, reports failed
+sends to `delivery_failed`, and acts on the decisions that each call returns.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
-from relay.addresses import AddressPool, declared, ip_of, key_of
-from relay.admission import Admission, Admitted, Stage
-from relay.decisions import Decision, Dropped, MemberJoined, MemberLeft, Relayed, RoomClosed
-from relay.idle import IdleQueue
-from relay.limits import RoomLimits
+from relay.addresses import AddressPool, ip_of, is_other_form, network_of
+from relay.admission import Admission, Admitted, Refusal, Stage
+from relay.decisions import Decision, MemberJoined, MemberLeft, Relayed, RoomClosed
+from relay.drops import CLOSED, FOREIGN, STRANGER, DropKind, Dropped
+from relay.entrance import Entrance
+from relay.limits import BURST_SECONDS, LARGE_ROOM, MESSAGES_PER_SECOND, RoomLimits
+from relay.memory_store import MemoryStore
 from relay.notices import Notices
-from relay.registry import Registry
+from relay.rates import TokenBuckets
 from relay.rooms import Member, Room
+from relay.senders import Senders
+from relay.store import Store
 from tcrp.constants import Status
 from tcrp.dialects.base import Dialect
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
-from tcrp.messages import Address, Create, Down, DownKind, Join, Up, UpKind, Why
-from tcrp.policy import Bind, IdleScope, MemberKey, Register, RoomKey
+from tcrp.messages import Address, Create, Down, DownKind, Join, NoticeReason, Up, UpKind
+from tcrp.policy import IdleScope, MemberKey, Register, RoomKey
 
-# looked up once: on Python 3.11 a member of an enum costs as much as a call
-_CHAT, _LEAVE = UpKind.CHAT, UpKind.LEAVE
-_SAID = DownKind.CHAT
+# looked up once: on Python 3.11 access to an enum member costs as much as a call
+_UP_CHAT, _UP_LEAVE = UpKind.CHAT, UpKind.LEAVE
+_DOWN_CHAT = DownKind.CHAT
+_MALFORMED, _TOO_LONG = DropKind.MALFORMED, DropKind.TOO_LONG
 
-_REMOVED_AT_ONCE = 250
-"""Members; telling so many and their rooms takes milliseconds."""
+_MAX_EXPIRED_AT_ONCE = 250
+"""Idle members that one call of `expire` removes. To notify so many takes a few milliseconds."""
 
 
 class Relay:
     """The rooms of one server, in one dialect.
 
-    `mint` makes a new token. `idle_seconds` is used instead of the policy's. `addresses` are those to give out where
-    the policy says ASSIGNED. `now` is everywhere in seconds of one clock that never goes back.
+    `mint` returns a new token at each call. `limits`: how many rooms and members are accepted. `limited`: what an IP
+    address counts as where a limit is one of an address; None: its limits do not hold for this one. `idle_seconds`:
+    replaces the policy's idle time if not None. `room_idle_seconds`: where the policy lets no member idle by itself, a
+    room in which nobody was active for so long is closed; None: never. `addresses`: those to assign to members where
+    the policy says `Register.ASSIGNED`. `trust_declared`: send to the address that a client declares, in its request or
+    by a REGISTER message, also if its IP address is not that of its TCP connection. `store`: where rooms and members
+    are kept; None: in memory. `now`, in every method: seconds of one clock that never goes back.
     """
 
     def __init__(
@@ -46,317 +59,336 @@ class Relay:
         *,
         mint: Callable[[], bytes],
         limits: RoomLimits = RoomLimits(),  # noqa: B008  # immutable
+        limited: Callable[[str], str | None] = network_of,
         idle_seconds: float | None = None,
+        room_idle_seconds: float | None = None,
         addresses: Iterable[Address] = (),
+        trust_declared: bool = True,
+        store: Store | None = None,
     ) -> None:
         self._dialect = dialect
         self._policy = policy = dialect.policy
-        self._limits = limits
+        self._limited = limited
         self._idle_seconds = policy.idle.seconds if idle_seconds is None else idle_seconds
-        self._idle = IdleQueue(self._idle_seconds if policy.idle.scope is IdleScope.MEMBER else None)
-        self._notices = Notices(dialect)
-        self._pool = AddressPool(addresses)
-        self._registry = Registry(mint)
+        self._store: Store = MemoryStore() if store is None else store
+        self._notices = Notices(dialect, self._store)
+        self._entrance = Entrance(policy, self._store, limits, limited, mint, AddressPool(addresses), trust_declared)
+        self._senders = Senders(policy, self._store, trust_declared)
+        self._failures: dict[int, int] = {}  # by the member's id: failed deliveries since its last datagram
+        rate = limits.messages_per_second
+        self._pace = TokenBuckets(rate, BURST_SECONDS * rate) if rate else None
+        # answers of the policy that every datagram needs, looked up once
+        self._only_room = None
         if policy.room_key is RoomKey.ONE:
-            self._registry.rooms[None] = Room("", None, limits.members)
-        # what every datagram asks of the policy
-        self._one_room = policy.room_key is RoomKey.ONE
-        self._by_token = policy.member_key is MemberKey.TOKEN and not self._one_room
+            self._only_room = self._store.room(None) or self._store.open_room(None, "", limits.members, None, "")
+        self._members_by_token = policy.member_key is MemberKey.TOKEN and self._only_room is None
         self._guests_may_leave = policy.guests_may_leave
-        self._latest = policy.register is Register.LATEST
-        self._room_idles = policy.idle.scope is IdleScope.ROOM
-        self._counts = tuple(policy.idle.counts)  # `in` compares: hashing a member of an enum costs more
+        self._every_datagram_registers = policy.register is Register.LATEST
+        self._rooms_idle = policy.idle.scope is IdleScope.ROOM
+        self._members_touched = self._idle_seconds is not None and not self._rooms_idle
+        self._rooms_touched = (
+            not self._members_touched
+            and self._only_room is None
+            and (self._rooms_idle or room_idle_seconds is not None)
+        )
+        self._silence = self._idle_seconds if self._members_touched else room_idle_seconds
+        self._active_kinds = tuple(policy.idle.counts)  # a tuple: comparing enum members is cheaper than hashing them
         self._echo = policy.echo
+
+    def resume(self, now: float) -> None:
+        """Go on with the rooms that the store has kept. Every member has a full idle time from now on."""
+        self._entrance.resume()
+        for room in list(self._store.rooms()):
+            for member in self._store.members(room):
+                self._touch(member, now)
 
     # ------------------------------------------------------------------------------------------------ control
 
-    def rooms(self) -> tuple[str, ...]:
-        """The names of the rooms that can be joined."""
-        return tuple(room.name for room in self._registry.rooms.values() if room.host)
+    def rooms(self, most_bytes: int | None = None) -> tuple[str, ...]:
+        """The names of the rooms that can be joined, as many as have so many bytes of UTF-8 together."""
+        names = []
+        for room in self._store.rooms():
+            if self._store.host(room) is None:
+                continue
+            if most_bytes is not None:
+                most_bytes -= len(room.name.encode())
+                if most_bytes < 0:
+                    break
+            names.append(room.name)
+        return tuple(names)
 
-    def begin(self, want: Create | Join, peer: Address, udp: Address | None = None) -> Status | Admission:
-        """Take up a request of the TCP peer; `udp` is what it declared, where the policy says REQUEST.
+    def begin(self, want: Create | Join, peer: Address, udp: Address | None = None) -> Refusal | Admission:
+        """Check a request of the TCP peer and reserve what it needs.
 
-        After Create the name is taken at once (TCRP-3.9) and `admit` will succeed. Any Status returned is a refusal.
+        `udp`: the address for datagrams that the request declared, used where the policy says `Register.REQUEST`.
+        After a Create the name is taken at once (TCRP-3.9), and `admit` succeeds unless the relay stops before or the
+        store cannot save it. RuntimeError if `mint` returns only tokens in use.
         """
-        if self._policy.register is Register.REQUEST:
-            udp = declared(udp)
-            if udp is None:
-                return Status.MALFORMED
-        else:
-            udp = None
-        if isinstance(want, Create):
-            return self._begin_create(want, ip_of(peer), udp)
-        return self._begin_join(want, ip_of(peer), udp)
+        return self._entrance.begin(want, ip_of(peer), udp)
 
-    def _begin_create(self, want: Create, ip: str, udp: Address | None) -> Status | Admission:
-        policy, rooms = self._policy, self._registry.rooms
-        if policy.room_key is not RoomKey.TOKEN and want.room in rooms:
-            return Status.ROOM_EXISTS
-        if policy.room_key is RoomKey.ONE or len(rooms) >= self._limits.rooms:
-            return Status.LIMIT_REACHED
-        if policy.register is Register.ASSIGNED and (udp := self._pool.take()) is None:
-            return Status.LIMIT_REACHED
-        token = self._registry.reserve_token()
-        key = token if policy.room_key is RoomKey.TOKEN else want.room
-        capacity = self._limits.members if want.capacity is None else min(want.capacity, self._limits.members)
-        room = rooms[key] = Room(want.room, key, capacity)
-        return Admission(room, want.user, ip, creates=True, token=token, address=udp)
+    def admit(
+        self, admission: Admission, *, password_hash: bytes | None, now: float, save: bool = True
+    ) -> Refusal | Admitted:
+        """Make the request a membership. It is refused if the room closed or filled since `begin`.
 
-    def _begin_join(self, want: Join, ip: str, udp: Address | None) -> Status | Admission:
-        room = self._registry.rooms.get(want.invite if self._policy.room_key is RoomKey.TOKEN else want.room)
-        if room is None or room.host is None:
-            return Status.ROOM_NOT_FOUND
-        if room.full:
-            return Status.LIMIT_REACHED
-        if room.password is not None and want.password is None:
-            return Status.WRONG_PASSWORD
-        return Admission(room, want.user, ip, creates=False, address=udp)
-
-    def admit(self, admission: Admission, *, password_hash: bytes | None, now: float) -> Status | Admitted:
-        """Let in whom `begin` found admissible, or refuse since the room closed or filled meanwhile.
-
-        `password_hash`: what later joins are to be verified against; None: no password. Of Create only.
-        RuntimeError for an admission that was admitted or abandoned before.
+        `password_hash`: of a Create, what later joins are verified against (TCRP-3.10a); None: the room has no
+        password. Ignored for a Join. `save`: False if the caller calls `save` before it answers, as one call serves
+        several admissions. RuntimeError for an admission that was already admitted or abandoned, and if `mint` returns
+        only tokens in use.
         """
         if admission.stage is not Stage.BEGUN:
             raise RuntimeError(f"an admission is admitted once: this one is {admission.stage.name}")
-        policy, room = self._policy, admission.room
-        if not self._registry.stands(room):
-            self.abandon(admission)
-            return Status.ROOM_NOT_FOUND
-        if admission.creates:
-            room.password = password_hash
-        elif room.full:
-            self.abandon(admission)
-            return Status.LIMIT_REACHED
-        elif policy.register is Register.ASSIGNED:
-            admission.address = self._pool.take()
-            if admission.address is None:
-                self.abandon(admission)
-                return Status.LIMIT_REACHED
-        if admission.token is None:
-            shared = room.host.token if room.host and policy.member_key is MemberKey.ADDRESS else None
-            admission.token = shared or self._registry.reserve_token()
-        if policy.register is Register.HANDSHAKE:
-            admission.stage = Stage.AWAITED
-            room.awaited += 1
+        if refusal := self._entrance.admit(admission, password_hash):
+            return refusal
+        assert admission.token is not None
+        if self._policy.register is Register.HANDSHAKE:
             return Admitted(admission.token, None, ())
-        given = admission.address if policy.register is Register.ASSIGNED else None
-        return Admitted(admission.token, given, self._enter_admitted(admission, now))
+        member = self._entrance.enter(admission)
+        assert member is not None
+        if save and not self.save():
+            self.revoke(admission)
+            return Refusal(Status.SERVER_ERROR)
+        assigned = member.address if self._policy.register is Register.ASSIGNED else None
+        return Admitted(admission.token, assigned, self._welcome(member, now))
 
     def bind(self, admission: Admission, address: Address, now: float) -> Sequence[Decision]:
-        """The address came that an admitted member was still to send: it is a member from now on."""
-        if admission.stage is not Stage.AWAITED:
+        """The address of an admitted peer has arrived: the peer is a member from now on.
+
+        RuntimeError unless the admission was admitted, awaits an address and was not abandoned.
+        """
+        if admission.stage is not Stage.AWAITING_ADDRESS:
             raise RuntimeError(f"no address is awaited: the admission is {admission.stage.name}")
-        if not self._registry.stands(admission.room):
-            self.abandon(admission)
-            return (Dropped("the room closed before the member's address came"),)
-        admission.room.awaited -= 1
         admission.address = address
-        return self._enter_admitted(admission, now)
+        member = self._entrance.enter(admission)
+        if member is None:
+            return (CLOSED,)
+        if not self.save():
+            self.revoke(admission)
+            return (CLOSED,)
+        return self._welcome(member, now)
+
+    def save(self) -> bool:
+        """Save all that has happened, if the store does that. False: `revoke` the admissions since the last call."""
+        return self._store.commit()
+
+    def revoke(self, admission: Admission) -> None:
+        """Undo an admission that was admitted and could not be saved, before anybody is told of it (TCRP-6.2a)."""
+        self._entrance.revoke(admission)
 
     def abandon(self, admission: Admission) -> None:
-        """Undo what `begin` or `admit` reserved (TCRP-6.2a). Of an admission that is over: nothing to undo."""
-        if admission.stage is Stage.OVER:
-            return
-        room = admission.room
-        if admission.stage is Stage.AWAITED:
-            room.awaited -= 1
-        admission.stage = Stage.OVER
-        if admission.creates and self._registry.stands(room):
-            del self._registry.rooms[room.key]
-        if admission.token is not None:
-            self._registry.release_token(admission.token)
-        self._give_back(admission.address)
+        """Undo what `begin` or `admit` reserved (TCRP-6.2a). An admission that is over is left as it is."""
+        self._entrance.abandon(admission)
 
-    def _enter_admitted(self, admission: Admission, now: float) -> list[Decision]:
-        admission.stage = Stage.OVER
-        room = admission.room
-        member = Member(room, admission.user, admission.token, admission.ip)
-        if admission.creates:
-            room.host = member
-            room.active = now
-        return self._enter(member, admission.address, now)
-
-    def _enter(self, member: Member, address: Address | None, now: float) -> list[Decision]:
-        room = member.room
-        self._registry.add(member)
-        self._idle.touch(member, now)
-        if address is not None:
-            self._registry.place(member, address)
-        joined = MemberJoined(room.name, member.user, room.host is member)
-        return [joined, *self._notices.about_member(Why.JOINED, member)]
-
-    def _give_back(self, address: Address | None) -> None:
-        if address is not None and self._policy.register is Register.ASSIGNED:
-            self._pool.give_back(address)
+    def _welcome(self, member: Member, now: float) -> list[Decision]:
+        if member.host or not self._rooms_idle:  # where the room's silence counts a join does not end it
+            self._touch(member, now)
+        joined = MemberJoined(member.room.name, member.user, member.host, member.ip)
+        return [joined, *self._notices.about_member(NoticeReason.JOINED, member)]
 
     # --------------------------------------------------------------------------------------------------- chat
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> Sequence[Decision]:
-        """Judge a client's datagram and say what follows of it. What is not valid has no effect (TCRP-4.2)."""
+        """Take a datagram of a client and return what follows from it. An invalid one has no effect (TCRP-4.2)."""
         try:
             up = self._dialect.read_up(data, source)
         except RemoteProtocolError as error:
-            return (Dropped(str(error)),)
+            return (Dropped(str(error), None, _MALFORMED),)
         member = self._member_of(up, source)
         entered: list[Decision] = []
-        if member is None and self._one_room:
-            room = self._registry.rooms.get(None)
-            if room is not None and not room.full:  # a member comes by sending (TCRP-7.1)
-                member = Member(room, up.user or "", None, ip_of(source))
-                entered = self._enter(member, source, now)
+        if member is None and self._only_room is not None:
+            if refusal := self._entrance.refuses_member(self._only_room, ip_of(source)):
+                return (Dropped("the room is full", refusal.limit),)
+            member = self._store.enter(self._only_room, up.user or "", None, ip_of(source), False)  # TCRP-7.1
+            member = self._store.register(member, source)
+            entered = self._welcome(member, now)
         if member is None:
-            return (Dropped("no member of a room is known by what the datagram says"),)
+            return (STRANGER,)
         kind = up.kind
-        if kind is _LEAVE and not self._guests_may_leave and member.room.host is not member:
-            kind = _CHAT
-        if not (self._latest and source == member.address):  # else nothing is new: it fitted when it was placed
-            if not self._fits(member, kind, source):
-                return (Dropped("the datagram comes from an address that is not the member's"),)
-            if self._latest or (kind is UpKind.REGISTER and self._policy.register is Register.MESSAGE):
-                self._registry.place(member, source)
+        if kind is _UP_LEAVE and not self._guests_may_leave and not member.host:
+            kind = _UP_CHAT
+        # a source that is the registered address was checked when it was registered
+        if not (self._every_datagram_registers and source == member.address):
+            if not self._senders.may_come_from(member, kind, source):
+                return (FOREIGN,)
+            if (
+                self._every_datagram_registers
+                or (kind is UpKind.REGISTER and self._policy.register is Register.MESSAGE)
+                or is_other_form(member.address, source)
+            ):
+                member = self._store.register(member, source)
 
-        if up.user is not None:
-            member.user = up.user
-        member.failures = 0
-        if self._room_idles and self._room_is_over(member, kind, now):
-            return self._remove(member, Why.IDLE)
-        if kind in self._counts:
-            self._idle.touch(member, now)
+        if up.user is not None and up.user != member.user:
+            member = self._store.rename(member, up.user)
+        if self._failures:
+            self._failures.pop(member.id, None)
+        if self._rooms_idle and self._ends_idle_room(member, now):
+            return self._and_save(self._remove(member, NoticeReason.IDLE))
+        if kind in self._active_kinds:
+            if self._members_touched:  # `_touch`, without the cost of a call
+                self._store.touch(member, now)
+            elif self._rooms_touched:
+                self._store.touch(member.room, now)
 
-        if kind is _CHAT:
+        if kind is _UP_CHAT:
+            if self._pace is not None and not self._may_speak(self._pace, member, now):
+                return [*entered, Dropped("the member's address sends too many messages", MESSAGES_PER_SECOND)]
             decisions = self._relay(member, up.body, data)
-        elif kind is _LEAVE:
-            decisions = self._leave(member, up.body, data)
+        elif kind is _UP_LEAVE:
+            decisions = self._and_save(self._leave(member, up.body, data))
         else:
             decisions = ()
         return [*entered, *decisions] if entered else decisions
 
     def _member_of(self, up: Up, source: Address) -> Member | None:
-        if self._by_token:
-            member = self._registry.by_token(up.token) if up.token is not None else None
+        if self._members_by_token:
+            member = self._store.by_token(up.token) if up.token is not None else None
             if member is None or (up.room is not None and up.room != member.room.name):
                 return None
             return member
-        room = self._registry.rooms.get(self._room_key_of(up))
-        if room is None or (up.token is not None and room.host is not None and up.token != room.host.token):
+        room = self._senders.room_of(up)
+        if room is None:
             return None
-        return next((member for member in self._registry.at(source) if member.room is room), None)
+        return next((member for member in self._store.by_address(source) if member.room.id == room.id), None)
 
-    def _room_key_of(self, up: Up) -> str | bytes | None:
-        match self._policy.room_key:
-            case RoomKey.NAME:
-                return up.room
-            case RoomKey.TOKEN:
-                return up.token
-            case RoomKey.ONE:
-                return None
-
-    def _fits(self, member: Member, kind: UpKind, source: Address) -> bool:
-        policy = self._policy
-        if policy.register is Register.MESSAGE and kind is UpKind.REGISTER:
-            return True  # it says where the member is, so it may come from anywhere
-        if policy.bind is Bind.IP:
-            return member.ip == ip_of(source)
-        if policy.bind is Bind.ADDRESS:
-            if member.address is None:
-                return policy.register is Register.LATEST  # there is nothing yet that it must fit
-            return key_of(member.address) == key_of(source)
-        return True
-
-    def _room_is_over(self, member: Member, kind: UpKind, now: float) -> bool:
-        """Whether this datagram of the host comes after a silence that closes the room."""
-        room = member.room
-        if room.host is member and self._idle_seconds is not None and now - room.active >= self._idle_seconds:
+    def _may_speak(self, pace: TokenBuckets, member: Member, now: float) -> bool:
+        """Whether the member's address has a message left."""
+        network = self._limited(member.ip)
+        if network is None:
             return True
-        if kind in self._counts:
-            room.active = now
-        return False
+        cost = 1 + self._store.count_members(member.room) // LARGE_ROOM
+        return pace.take(network, now, cost=cost) is not None
+
+    def _touch(self, member: Member, now: float) -> None:
+        if self._members_touched:
+            self._store.touch(member, now)
+        elif self._rooms_touched:
+            self._store.touch(member.room, now)
+
+    def _ends_idle_room(self, member: Member, now: float) -> bool:
+        """Whether a datagram of this member closes its room: the host's first one after the idle time does."""
+        if not member.host or self._idle_seconds is None:
+            return False
+        last = self._store.last_active(member.room)
+        return last is not None and now - last >= self._idle_seconds
 
     def _relay(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         try:
-            said = Down(_SAID, member.user, body, None, member.room.name, datagram)
-            payload = self._dialect.write_down(said)
-        except LocalProtocolError as error:  # it would not fit (TCRP-4.7a)
-            return (Dropped(str(error)), *self._notices.about_member(Why.TOO_LONG, member))
+            down = Down(_DOWN_CHAT, member.user, body, None, member.room.name, datagram)
+            payload = self._dialect.write_down(down)
+        except LocalProtocolError as error:  # it would not fit into a datagram (TCRP-4.7a)
+            return (Dropped(str(error), None, _TOO_LONG), *self._notices.about_member(NoticeReason.TOO_LONG, member))
         if payload is None:
-            return (Dropped("the dialect has no datagram for it"),)
-        return (Relayed(payload, member.room.hearers, None if self._echo else member.index),)
+            return (Dropped("the dialect has no datagram for it", None, _TOO_LONG),)
+        hearers, index = self._store.audience(member.room, member)
+        return (Relayed(payload, hearers, None if self._echo else index),)
 
     # ------------------------------------------------------------------------------------------------ leaving
 
     def _leave(self, member: Member, body: bytes, datagram: bytes) -> Sequence[Decision]:
         if not self._policy.relay_leave:
-            return self._remove(member, Why.LEFT)
-        return [*self._relay(member, body, datagram), *self._remove(member, Why.LEFT)]
+            return self._remove(member, NoticeReason.LEFT)
+        return [*self._relay(member, body, datagram), *self._remove(member, NoticeReason.LEFT)]
 
-    def _remove(self, member: Member, why: Why) -> list[Decision]:
-        """A host that goes takes the room with it (TCRP-5.2a, TCRP-5.3d)."""
-        if member.room.host is member:
-            return self._close(member.room, Why.HOST_LEFT if why is Why.LEFT else Why.HOST_IDLE, why)
+    def _remove(self, member: Member, why: NoticeReason) -> list[Decision]:
+        """Remove a member. The removal of a host closes its room (TCRP-5.2a, TCRP-5.3d)."""
+        if member.host:
+            return self._close(
+                member.room, NoticeReason.HOST_LEFT if why is NoticeReason.LEFT else NoticeReason.HOST_IDLE, why
+            )
         decisions: list[Decision] = list(self._notices.about_member(why, member))
         self._forget(member)
-        return [*decisions, MemberLeft(member.room.name, member.user, why)]
+        return [*decisions, MemberLeft(member.room.name, member.user, why, member.ip)]
 
-    def _close(self, room: Room, why: Why, host_why: Why | None = None) -> list[Decision]:
+    def _close(self, room: Room, why: NoticeReason, host_why: NoticeReason | None = None) -> list[Decision]:
         decisions: list[Decision] = list(self._notices.about_room(why, room, host_why))
-        if room.host and host_why:
-            decisions.append(MemberLeft(room.name, room.host.user, host_why))
-        count = len(room.members)
-        for member in list(room.members):
+        host = self._store.host(room)
+        if host and host_why:
+            decisions.append(MemberLeft(room.name, host.user, host_why, host.ip))
+        members = self._store.members(room)
+        for member in members:
             self._forget(member)
-        room.host = None  # the two know each other, and nobody else is to know either
-        del self._registry.rooms[room.key]  # the name is free (TCRP-5.2c)
-        return [*decisions, RoomClosed(room.name, why, count)]
+        self._store.close_room(room)  # the name is free (TCRP-5.2c)
+        return [*decisions, RoomClosed(room.name, why, len(members))]
 
     def _forget(self, member: Member) -> None:
-        self._idle.discard(member)
-        self._give_back(member.address)
-        self._registry.remove(member)
+        self._failures.pop(member.id, None)
+        self._entrance.leave(member)
+
+    def _and_save(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+        """The same decisions, once what they tell is saved: a token that is void stays void after a restart."""
+        self._store.commit()
+        return decisions
 
     def next_deadline(self) -> float | None:
-        """When `expire` has something to do, unless someone is heard before; None: nobody is waited for."""
-        return self._idle.next_deadline()
+        """When `expire` is due, in seconds of the clock of `now`. None: not at all.
+
+        A datagram may postpone it, so the caller asks again after each call.
+        """
+        since = None if self._silence is None else self._store.silent_since()
+        return None if since is None or self._silence is None else since + self._silence
 
     def expire(self, now: float) -> Sequence[Decision]:
-        """Remove those who were silent for too long (TCRP-5.3a), longest silent first.
+        """Remove the members that are idle (TCRP-5.3a), those silent longest first.
 
-        Of very many only the first: `next_deadline` is over still, and datagrams can be received before the next call.
+        One call removes a few hundred members at most. If more are idle, `next_deadline` stays in the past, and the
+        caller can receive datagrams before it calls again.
         """
-        due: list[Member] = []
+        due: list[Room | Member] = []
         count = 0
-        while count < _REMOVED_AT_ONCE and (member := self._idle.pop_due(now)) is not None:
-            due.append(member)
-            count += len(member.room.members) if _is_host(member) else 1
-        due.sort(key=_is_host)
-        return [decision for member in due for decision in self._remove(member, Why.IDLE)]
+        while count < _MAX_EXPIRED_AT_ONCE and (deadline := self.next_deadline()) is not None and deadline <= now:
+            silent = self._store.pop_silent()
+            due.append(silent)
+            ends_room = _ends_room(silent)
+            count += self._store.count_members(_room_of(silent)) if ends_room else 1
+        if not due:
+            return ()
+        decisions: list[Decision] = []
+        for silent in sorted(due, key=_ends_room):
+            if isinstance(silent, Room):
+                decisions += self._close(silent, NoticeReason.HOST_IDLE, NoticeReason.IDLE)
+            else:
+                decisions += self._remove(silent, NoticeReason.IDLE)
+        return self._and_save(decisions)
 
     def delivery_failed(self, address: Address) -> Sequence[Decision]:
-        """A datagram to this address was not delivered. After `max_failures` with no datagram from there between
-        them, its members are removed as if idle (TCRP-5.6).
+        """A datagram to this address was not delivered.
+
+        After the policy's `max_failures` such reports, without a datagram of the member between them, the member at
+        this address is removed as if it were idle (TCRP-5.6).
         """
         if self._policy.max_failures is None:
             return ()
         decisions: list[Decision] = []
-        for member in sorted(self._registry.at(address), key=_is_host):
-            member.failures += 1
-            if member.failures >= self._policy.max_failures:
-                decisions += self._remove(member, Why.UNREACHABLE)
+        for member in sorted(self._store.by_address(address), key=_ends_room):
+            self._failures[member.id] = failures = self._failures.get(member.id, 0) + 1
+            if failures >= self._policy.max_failures:
+                decisions += self._remove(member, NoticeReason.UNREACHABLE)
+        if decisions:
+            self._store.commit()
         return decisions
 
     def stop(self) -> Sequence[Decision]:
-        """Close every room (TCRP-5.7). What was begun and not admitted is refused when it is."""
+        """Close every room (TCRP-5.7), unless the store keeps them until the server is started again.
+
+        `admit` refuses the admissions that are still open.
+        """
+        self._entrance.close()
+        if self._store.lasting:
+            return ()
+        self._only_room = None
         decisions: list[Decision] = []
-        for room in list(self._registry.rooms.values()):
-            if room.members:
-                decisions += self._close(room, Why.STOPPED)
+        for room in list(self._store.rooms()):
+            if self._store.count_members(room):
+                decisions += self._close(room, NoticeReason.STOPPED)
             else:
-                del self._registry.rooms[room.key]
+                self._store.close_room(room)
         return decisions
 
 
-def _is_host(member: Member) -> bool:
-    """The order in which to remove several: a guest hears of itself, and not of its host that goes too."""
-    return member.room.host is member
+def _ends_room(one: Room | Member) -> bool:
+    """Whether the removal closes a room. A sort key: guests come first, so each is told of its own removal."""
+    return isinstance(one, Room) or one.host
+
+
+def _room_of(one: Room | Member) -> Room:
+    return one if isinstance(one, Room) else one.room

@@ -1,1 +1,1 @@
-"""What one would write instead of tcrp-server, in as few lines as it takes, and `start`, which runs them."""
+"""Servers to compare ours with, each written in as few lines as possible, and `start`, which runs them."""

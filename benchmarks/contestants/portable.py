@@ -1,4 +1,4 @@
-"""Our server, sending as it does where there is no `sendmmsg`."""
+"""Our server, sending in the way that it uses where `sendmmsg` does not exist."""
 
 import sys
 from functools import partial
@@ -6,5 +6,5 @@ from functools import partial
 from reference_server import chat, server
 from reference_server.cli import main
 
-setattr(server, "Chat", partial(chat.Chat, portable=True))  # noqa: B010  # mypy forbids the assignment
+setattr(server, "ChatSocket", partial(chat.ChatSocket, portable=True))  # noqa: B010  # mypy forbids the assignment
 sys.exit(main())

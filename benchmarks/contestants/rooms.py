@@ -1,4 +1,4 @@
-"""Rooms as one writes them in an hour: dictionaries, and a loop over the members for each message."""
+"""The simplest rooms that work: dictionaries, and a loop over the members for each message."""
 
 import json
 import uuid
@@ -8,21 +8,21 @@ HEADER_SIZE = 32
 
 
 @dataclass
-class Member:
+class PlainMember:
     user: str
     ip: str
     address: tuple[str, int] | None = None
 
 
-class Rooms:
-    """Not for several threads at once."""
+class PlainRooms:
+    """All rooms of a server. Only one thread may call it at a time."""
 
     def __init__(self) -> None:
-        self.rooms: dict[str, dict[bytes, Member]] = {}
+        self.rooms: dict[str, dict[bytes, PlainMember]] = {}
         self.hosts: dict[str, bytes] = {}
 
     def request(self, header: bytes, body: bytes, ip: str) -> bytes:
-        """What answers a TCP request, of which header and body came whole."""
+        """The bytes that answer a TCP request. `header` and `body`: whole. `ip`: of the client."""
         room_size, operation = header[0], header[1]
         room, payload = body[:room_size].decode(), body[room_size:]
         try:
@@ -34,13 +34,13 @@ class Rooms:
         if operation == 2 and room not in self.rooms:
             return frame(room, operation, 1, b"\x02")
         token = str(uuid.uuid4()).encode()
-        self.rooms.setdefault(room, {})[token] = Member(user, ip)
+        self.rooms.setdefault(room, {})[token] = PlainMember(user, ip)
         if operation == 1:
             self.hosts[room] = token
         return frame(room, operation, 1, b"\x00") + frame(room, operation, 2, token)
 
     def datagram(self, data: bytes, source: tuple[str, int]) -> tuple[bytes, list[tuple[str, int]]] | None:
-        """What to send on, and where to."""
+        """The payload that a datagram makes the server send, and the addresses; None: nothing."""
         if not 2 <= len(data) <= 4096 or len(data) < 2 + data[0] + data[1]:
             return None
         end = 2 + data[0] + data[1]
@@ -62,8 +62,8 @@ class Rooms:
                 return b"\x04the host left", [m.address for t, m in room.items() if m.address and t != token]
             del room[token]
             return None
-        said = member.user.encode() + b": " + message
-        return said, [m.address for t, m in room.items() if m.address and t != token]
+        payload = member.user.encode() + b": " + message
+        return payload, [m.address for t, m in room.items() if m.address and t != token]
 
 
 def frame(room: str, operation: int, state: int, payload: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""Servers to compare, and how to run one.
+"""The servers to compare, and a function that runs one.
 
-Those of OTHERS create and join rooms, give out tokens and relay; they know no idling, no passwords, few notices and no
-limits, and so do less than ours for each datagram.
+Those of OTHERS create and join rooms, give out tokens and relay messages. They have no idle times, no passwords, no
+limits and few notices, so they do less than our server for each datagram.
 """
 
 import subprocess
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from conformance.endpoint import parse_ready
+from conformance.net.ports import parse_ready
 from tcrp import dialects
 from tcrp.endpoint import Endpoint
 
@@ -21,6 +21,8 @@ _ROOT: Final = Path(__file__).parents[2]
 _HERE: Final = "benchmarks.contestants"
 _OPTIONS: Final = ("--tcp-port", "0", "--udp-port", "0", "--log-level", "error")
 OURS: Final = (sys.executable, "-m", "reference_server", *_OPTIONS)
+WILDCARD: Final = (*OURS, "--host", "0.0.0.0")
+DUAL_STACK: Final = (*OURS, "--host", "::")
 PORTABLE: Final = (sys.executable, "-m", f"{_HERE}.portable", *_OPTIONS)
 OTHERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -29,24 +31,24 @@ OTHERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "plain asyncio, uvloop": (sys.executable, "-m", f"{_HERE}.plain_asyncio", "--uvloop"),
     }
 )
-"""Commands by name, to be run by `running`. All print a line that begins `ready`, as ours does."""
+"""Commands by name, for `run_server`. All print a line that begins `ready`, as our server does."""
 
 
-class Running(NamedTuple):
-    """A server process. `endpoint.tcp` is None where there is no TCP."""
+class RunningServer(NamedTuple):
+    """A server process. `endpoint.tcp`: None if the server has no TCP."""
 
     pid: int
     endpoint: Endpoint
 
 
-def missing(command: tuple[str, ...]) -> str | None:
-    """Why a command cannot run here."""
+def why_unusable(command: tuple[str, ...]) -> str | None:
+    """Why a command cannot run here; None: it can."""
     return "uvloop is not installed" if "--uvloop" in command and find_spec("uvloop") is None else None
 
 
 @contextmanager
-def running(command: tuple[str, ...]) -> Iterator[Running]:
-    """Start a server, wait until it is ready, end it. RuntimeError if it is never ready."""
+def run_server(command: tuple[str, ...]) -> Iterator[RunningServer]:
+    """Start a server, wait until it is ready, and end it after the block. RuntimeError if it is not ready."""
     with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -54,6 +56,6 @@ def running(command: tuple[str, ...]) -> Iterator[Running]:
             ports = parse_ready(line, dialects.get().ports)
             if ports is None:
                 raise RuntimeError(f"{' '.join(command)} is not ready: it says {line!r}")
-            yield Running(process.pid, Endpoint("127.0.0.1", *ports))
+            yield RunningServer(process.pid, Endpoint("127.0.0.1", *ports))
         finally:
             process.terminate()

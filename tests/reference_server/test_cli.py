@@ -1,4 +1,4 @@
-"""The command: its arguments, its one line of output, its exit codes."""
+"""The command: its arguments, its one line of output and its exit codes."""
 
 import errno
 import re
@@ -9,11 +9,13 @@ import sys
 
 import pytest
 
-from reference_server.sockets import _explain, show
+from reference_server.sockets import _bind_error_text, show_address
 from tcrp import __version__
+from tests.reference_server import wire
+from tests.reference_server.server_process import ServerProcess, StartServer
 
 
-def run(*options):
+def run(*options: str) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of a server that is not expected to start."""
     done = subprocess.run(
         [sys.executable, "-m", "reference_server", *options], capture_output=True, text=True, timeout=30, check=False
@@ -21,21 +23,23 @@ def run(*options):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_ready_line(server):
+def test_the_ready_line(server: ServerProcess) -> None:
     assert re.fullmatch(r"ready tcp=127\.0\.0\.1:\d+ udp=127\.0\.0\.1:\d+ dialect=tcrp\n", server.ready)
     assert 0 not in (server.tcp[1], server.udp[1])
 
 
-def test_the_ready_line_puts_ipv6_in_brackets(start, ipv6):
+def test_the_ready_line_puts_ipv6_in_brackets(start: StartServer, ipv6: str) -> None:
     server = start("--host", ipv6, family=socket.AF_INET6)
     assert re.fullmatch(r"ready tcp=\[::1\]:\d+ udp=\[::1\]:\d+ dialect=tcrp\n", server.ready)
 
 
-def test_no_address_is_shown_as_a_hyphen():
-    assert [show(None), show(("127.0.0.1", 1)), show(("::1", 2, 0, 0))] == ["-", "127.0.0.1:1", "[::1]:2"]
+def test_no_address_is_shown_as_a_hyphen() -> None:
+    assert show_address(None) == "-"
+    assert show_address(("127.0.0.1", 1)) == "127.0.0.1:1"
+    assert show_address(("::1", 2, 0, 0)) == "[::1]:2"
 
 
-def test_a_name_is_resolved_to_one_address(start):
+def test_a_name_is_resolved_to_one_address(start: StartServer) -> None:
     server = start("--host", "localhost")
     assert server.tcp[0] == server.udp[0]
 
@@ -62,13 +66,28 @@ def test_a_name_is_resolved_to_one_address(start):
         (["--max-rooms", "15"], "--max-rooms: '15' is not a whole number, at least 16"),
         (["--max-members", "15"], "--max-members: '15' is not a whole number, at least 16"),
         (["--max-rooms", "9" * 5000], "is not a whole number"),
+        (["--max-connections-per-address", "15"], "'15' is not a whole number, at least 16 or 0"),
+        (["--max-rooms-per-address", "15"], "'15' is not a whole number, at least 16 or 0"),
+        (["--max-members-per-address", "-1"], "'-1' is not a whole number, at least 16 or 0"),
+        (["--requests-per-second", "49"], "'49' is not a whole number, at least 50 or 0"),
+        (["--messages-per-second", "0.5"], "'0.5' is not a whole number, at least 50 or 0"),
+        (["--hashes-per-address", "1"], "'1' is not a whole number, at least 16 or 0"),
+        (["--exempt", "10.0.0.1/8"], "'10.0.0.1/8' is no network: 192.0.2.0/24, 2001:db8::/32"),
+        (["--exempt", "localhost"], "'localhost' is no network"),
+        (["--state", "f", "--dialect", "stage1"], "--state: dialect stage1 has no tokens by which members could go on"),
         (["--log-level", "loud"], "--log-level: invalid choice: 'loud'"),
+        (["--log-format", "xml"], "--log-format: invalid choice: 'xml'"),
+        (["--log-rate", "-1"], "--log-rate: '-1' is no rate: lines a second, 0 (all) or more"),
+        (["--log-rate", "nan"], "'nan' is no rate"),
+        (["--log-rate", "x"], "'x' is no rate"),
+        (["--tls-key", "key.pem"], "--tls-key needs --tls-cert"),
+        (["--tls-cert", "/none.pem"], "/none.pem: No such file or directory"),
         (["--tcp", "0"], "unrecognized arguments: --tcp 0"),
         (["--tcp-port"], "--tcp-port: expected one argument"),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
 )
-def test_what_cannot_be_used_is_one_line_and_exit_4(options, said):
+def test_what_cannot_be_used_is_one_line_and_exit_4(options: list[str], said: str) -> None:
     code, out, error = run(*options)
     assert (code, out) == (4, "")
     assert error.startswith("tcrp-server: ")
@@ -77,7 +96,7 @@ def test_what_cannot_be_used_is_one_line_and_exit_4(options, said):
 
 
 @pytest.mark.parametrize(("kind", "name"), [(socket.SOCK_STREAM, "TCP"), (socket.SOCK_DGRAM, "UDP")])
-def test_a_port_in_use_is_one_line_and_exit_1(kind, name):
+def test_a_port_in_use_is_one_line_and_exit_1(kind: socket.SocketKind, name: str) -> None:
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", 0))
         if kind == socket.SOCK_STREAM:
@@ -93,7 +112,7 @@ def test_a_port_in_use_is_one_line_and_exit_1(kind, name):
     )
 
 
-def test_an_address_of_another_machine_is_one_line_and_exit_1():
+def test_an_address_of_another_machine_is_one_line_and_exit_1() -> None:
     code, out, error = run("--host", "192.0.2.77", "--tcp-port", "0", "--udp-port", "0")
     assert (code, out) == (1, "")
     assert "no such address" in error
@@ -104,17 +123,17 @@ def test_an_address_of_another_machine_is_one_line_and_exit_1():
     ("number", "said"),
     [(errno.EACCES, "privileged: choose one above 1023 with --tcp-port"), (errno.EMFILE, "Too many open files")],
 )
-def test_other_reasons_not_to_bind_are_told(number, said):
-    text = _explain(OSError(number, "Too many open files"), "TCP", "127.0.0.1", 80)
+def test_other_reasons_not_to_bind_are_told(number: int, said: str) -> None:
+    text = _bind_error_text(OSError(number, "Too many open files"), "TCP", "127.0.0.1", 80)
     assert text.startswith("TCP port 80 on 127.0.0.1 ")
     assert said in text
 
 
-def test_the_version():
+def test_the_version() -> None:
     assert run("--version") == (0, f"tcrp-server {__version__}\n", "")
 
 
-def test_help_names_every_option():
+def test_help_names_every_option() -> None:
     code, out, error = run("--help")
     assert (code, error) == (0, "")
     for option in ("--host", "--tcp-port", "--udp-port", "--dialect", "--idle-timeout", "--log-level"):
@@ -122,7 +141,7 @@ def test_help_names_every_option():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_tells_every_member_and_exits_0(server, wire, number):
+def test_a_signal_tells_every_member_and_exits_0(server: ServerProcess, number: signal.Signals) -> None:
     """TCRP-5.7"""
     tokens = {"a": server.create("r", "a"), "b": server.join("r", "b"), "z": server.create("s", "z")}
     members = {name: server.datagrams() for name in tokens}
@@ -138,13 +157,13 @@ def test_a_signal_tells_every_member_and_exits_0(server, wire, number):
     assert "Traceback" not in log
 
 
-def test_nothing_but_the_ready_line_is_on_stdout(server, wire):
+def test_nothing_but_the_ready_line_is_on_stdout(server: ServerProcess) -> None:
     server.create()
     server.stop()
-    assert server.process.stdout.read() == b""
+    assert server.stdout.read() == b""
 
 
-def test_stalled_connections_do_not_keep_it_from_ending(server, wire):
+def test_stalled_connections_do_not_keep_it_from_ending(server: ServerProcess) -> None:
     server.connect()
     server.connect().send(b"\x01")
     server.connect().send(wire.request(1, "r", '{"username": "a", "password": "p"}'))

@@ -1,56 +1,57 @@
-"""The fast path sends what the portable one sends, and forgets a room as soon as it changes."""
+"""The fast path sends what the portable path sends, and frees a room's headers as soon as the room changes."""
 
 import asyncio
 import gc
 import logging
 import socket
 import weakref
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_server.chat import Chat
-from reference_server.fanout import Fanout, find_sendmmsg, socket_address
-from reference_server.limits import FANOUT_FROM
-from reference_server.sockets import dropped, open_sockets
+from reference_server.chat import ChatSocket
+from reference_server.fanout import Fanout, Sendmmsg, _PreparedHeaders, find_sendmmsg, socket_address
+from reference_server.limits import FANOUT_MIN_MEMBERS
+from reference_server.sockets import dropped_datagrams, open_sockets
 from relay import Hearers, Relay, Relayed
 from tcrp import dialects
+from tcrp.messages import Address
 
-sendmmsg = find_sendmmsg()
-linux_only = pytest.mark.skipif(sendmmsg is None, reason="only Linux has sendmmsg")
+linux_only = pytest.mark.skipif(find_sendmmsg() is None, reason="only Linux has sendmmsg")
 
-HEARERS = FANOUT_FROM + 3
+HEARERS = FANOUT_MIN_MEMBERS + 3
 
 rooms = st.lists(st.integers(0, HEARERS - 1), min_size=1, max_size=HEARERS, unique=True)
 payloads = st.one_of(st.binary(max_size=20), st.sampled_from([b"x" * 4094, b"x" * 65_507, b"x" * 65_508, b"\0"]))
 messages = st.lists(st.tuples(rooms, st.integers(-1, HEARERS), payloads), max_size=6)
 
 
-class Rig:
-    """Two chats, one of them portable, and the sockets that hear both. Some addresses have nobody behind them."""
+class BothPaths:
+    """Two chat sockets, one of them portable, and the members' sockets that hear both."""
 
-    def __init__(self, stack, ip, family):
+    def __init__(self, stack: ExitStack, ip: str, family: socket.AddressFamily) -> None:
         self.sockets = [stack.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in range(HEARERS)]
         for sock in self.sockets:
             sock.bind((ip, 0))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             sock.setblocking(False)
         self.addresses = [sock.getsockname() for sock in self.sockets]
-        self.chats = []
+        self.chats: list[tuple[Address, ChatSocket]] = []
         for portable in (False, True):
             udp = open_sockets(ip, None, 0)[1]
-            chat = Chat(udp, Relay(dialects.get(), mint=lambda: b"t"), portable=portable)
+            chat = ChatSocket(udp, Relay(dialects.get(), mint=lambda: b"t"), portable=portable)
             stack.callback(chat.close)
             self.chats.append((udp.getsockname(), chat))
 
-    def close(self, index):
+    def close(self, index: int) -> None:
         self.sockets[index].close()
 
-    def heard(self, source):
-        """What every socket hears from there, in its order; loopback delivers before a send returns."""
-        everything = []
+    def heard(self, source: Address) -> list[list[bytes]]:
+        """The datagrams of each socket, in their order. Loopback delivers a datagram before its send returns."""
+        everything: list[list[bytes]] = []
         for sock in self.sockets:
             everything.append([])
             while sock.fileno() >= 0:
@@ -66,26 +67,28 @@ class Rig:
 @linux_only
 @pytest.mark.parametrize(("ip", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
 @pytest.mark.parametrize("gone", [(), (1,), (0, 3, 4)])
-def test_both_ways_send_the_same(ip, family, gone, request):
+def test_both_ways_send_the_same(
+    ip: str, family: socket.AddressFamily, gone: tuple[int, ...], request: pytest.FixtureRequest
+) -> None:
     if family == socket.AF_INET6:
         request.getfixturevalue("ipv6")
 
-    async def compare():
+    async def compare() -> None:
         with ExitStack() as stack:
-            rig = Rig(stack, ip, family)
+            both = BothPaths(stack, ip, family)
             for index in gone:
-                rig.close(index)
+                both.close(index)
 
             @settings(deadline=None, max_examples=100)
             @given(messages)
-            def equal(said):
+            def equal(said: list[tuple[list[int], int, bytes]]) -> None:
                 heard = []
-                for source, chat in rig.chats:
+                for source, chat in both.chats:
                     before = chat.unsent
                     for members, skip, payload in said:
-                        hearers = Hearers(rig.addresses[index] for index in members)
+                        hearers = Hearers(both.addresses[index] for index in members)
                         chat.perform([Relayed(payload, hearers, skip if 0 <= skip < len(members) else None)])
-                    heard.append((rig.heard(source), chat.unsent - before))
+                    heard.append((both.heard(source), chat.unsent - before))
                 assert heard[0] == heard[1]
 
             equal()
@@ -94,17 +97,17 @@ def test_both_ways_send_the_same(ip, family, gone, request):
 
 
 @linux_only
-def test_a_room_of_both_families_is_sent_to_from_a_socket_of_both(ipv6):
-    async def speak():
+def test_a_room_of_both_families_is_sent_to_from_a_socket_of_both(ipv6: str) -> None:
+    async def speak() -> None:
         with ExitStack() as stack:
             hearers = [
-                stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(FANOUT_FROM)
+                stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(FANOUT_MIN_MEMBERS)
             ]
             hearers.append(stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)))
             for sock in hearers:
                 sock.bind((ipv6 if sock.family == socket.AF_INET6 else "127.0.0.1", 0))
                 sock.settimeout(10)
-            chat = Chat(open_sockets("::", None, 0)[1], Relay(dialects.get(), mint=lambda: b"t"))
+            chat = ChatSocket(open_sockets("::", None, 0)[1], Relay(dialects.get(), mint=lambda: b"t"))
             stack.callback(chat.close)
             chat.perform([Relayed(b"hello", Hearers(sock.getsockname() for sock in hearers), None)])
             assert [sock.recv(100) for sock in hearers] == [b"hello"] * len(hearers)
@@ -114,25 +117,36 @@ def test_a_room_of_both_families_is_sent_to_from_a_socket_of_both(ipv6):
 
 
 @pytest.fixture
-def udp():
+def sendmmsg() -> Sendmmsg:
+    found = find_sendmmsg()
+    if found is None:
+        pytest.skip("only Linux has sendmmsg")
+    return found
+
+
+@pytest.fixture
+def udp() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(10)
         yield sock
 
 
-@linux_only
-@pytest.mark.parametrize("skip", [None, *range(FANOUT_FROM)])
-def test_it_needs_no_help_where_everybody_can_be_reached(udp, skip):
+@pytest.mark.parametrize("skip", [None, *range(FANOUT_MIN_MEMBERS)])
+def test_it_needs_no_help_where_everybody_can_be_reached(
+    udp: socket.socket, sendmmsg: Sendmmsg, skip: int | None
+) -> None:
     helped = []
     fanout = Fanout(udp, sendmmsg, lambda *what: helped.append(what))
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(FANOUT_FROM)]
+        sockets = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(FANOUT_MIN_MEMBERS)
+        ]
         for sock in sockets:
             sock.bind(("127.0.0.1", 0))
             sock.settimeout(10)
         hearers = Hearers(sock.getsockname() for sock in sockets)
-        for _ in range(2):  # prepared, and prepared already
+        for _ in range(2):  # the second time the headers exist already
             assert fanout.send(b"hello", hearers, skip)
             for index, sock in enumerate(sockets):
                 assert index == skip or sock.recv(100) == b"hello"
@@ -143,8 +157,7 @@ def test_it_needs_no_help_where_everybody_can_be_reached(udp, skip):
     assert helped == []
 
 
-@linux_only
-def test_who_cannot_be_sent_to_is_handed_back_and_the_others_hear_it(udp):
+def test_who_cannot_be_sent_to_is_handed_back_and_the_others_hear_it(udp: socket.socket, sendmmsg: Sendmmsg) -> None:
     unsent = []
     fanout = Fanout(udp, sendmmsg, lambda *what: unsent.append(what))
     own, nowhere = udp.getsockname(), ("255.255.255.255", 9)  # no broadcast is allowed from this socket
@@ -153,49 +166,51 @@ def test_who_cannot_be_sent_to_is_handed_back_and_the_others_hear_it(udp):
     assert unsent == [(b"hello", nowhere)] * 3
 
 
-@linux_only
-def test_an_address_that_cannot_be_written_leaves_the_room_to_the_portable_way(udp):
+def test_an_address_that_cannot_be_written_leaves_the_room_to_the_portable_way(
+    udp: socket.socket, sendmmsg: Sendmmsg
+) -> None:
     fanout = Fanout(udp, sendmmsg, lambda *what: None)
     hearers = Hearers([udp.getsockname(), ("fe80::1%lo", 9)])
     assert not fanout.send(b"hello", hearers, None)
     assert not fanout.send(b"hello", hearers, None)
 
 
-def test_an_address_is_written_as_the_system_reads_it():
+def test_an_address_is_written_as_the_system_reads_it() -> None:
     assert socket_address(socket.AF_INET, ("1.2.3.4", 258))[2:] == b"\1\2\1\2\3\4" + bytes(8)
     mapped = bytes(10) + b"\xff\xff\1\2\3\4"
     assert socket_address(socket.AF_INET6, ("1.2.3.4", 258))[2:] == b"\1\2" + bytes(4) + mapped + bytes(4)
     assert socket_address(socket.AF_INET6, ("::ffff:1.2.3.4", 258, 0, 0))[2:] == b"\1\2" + bytes(4) + mapped + bytes(4)
 
 
-@linux_only
-def test_what_was_prepared_for_a_room_goes_with_its_hearers(udp):
+def test_what_was_prepared_for_a_room_goes_with_its_hearers(udp: socket.socket, sendmmsg: Sendmmsg) -> None:
     fanout = Fanout(udp, sendmmsg, lambda *what: None)
-    hearers = Hearers([udp.getsockname()] * FANOUT_FROM)
+    hearers = Hearers([udp.getsockname()] * FANOUT_MIN_MEMBERS)
     fanout.send(b"hello", hearers, None)
-    kept = [weakref.ref(block) for block in hearers.prepared.keep]
+    prepared = hearers.prepared
+    assert isinstance(prepared, _PreparedHeaders)
+    kept = [weakref.ref(block) for block in prepared.keep]
     assert all(block() for block in kept)
-    del hearers
+    del hearers, prepared
     gc.collect()
     assert not any(block() for block in kept)
 
 
 @linux_only
-def test_what_the_system_drops_is_counted_and_told(caplog):
-    """A buffer that holds a few datagrams, and a hundred that come while nobody reads."""
+def test_what_the_system_drops_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The buffer holds a few datagrams, and a hundred arrive before it is read."""
     caplog.set_level(logging.DEBUG, "reference_server")
 
-    async def overflow():
+    async def overflow() -> int:
         udp = open_sockets("127.0.0.1", None, 0)[1]
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        chat = Chat(udp, Relay(dialects.get(), mint=lambda: b"t"))
+        chat = ChatSocket(udp, Relay(dialects.get(), mint=lambda: b"t"))
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as member:
             for _ in range(100):
                 member.sendto(b"x" * 500, udp.getsockname())
         assert chat.lost == 0
-        while not chat.lost:  # it looks by itself
+        while not chat.lost:  # a timer looks for drops
             await asyncio.sleep(0.01)
-        lost = dropped(udp)
+        lost = dropped_datagrams(udp)
         chat.close()
         assert 0 < lost < 100
         assert chat.lost == lost

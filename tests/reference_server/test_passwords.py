@@ -1,4 +1,4 @@
-"""How passwords are kept: compared as bytes and in full (TCRP-3.10a)."""
+"""Stored passwords: they are compared as bytes and in full (TCRP-3.10a)."""
 
 import pytest
 
