@@ -1,4 +1,4 @@
-"""`python -m reference_client` is `tcrp-client`."""
+"""`python -m reference_client` runs `tcrp-client`."""
 
 import sys
 

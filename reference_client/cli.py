@@ -1,4 +1,4 @@
-"""The command `tcrp-client`."""
+"""The command `tcrp-client`: its arguments, and a chat between stdin and stdout."""
 
 import argparse
 import asyncio
@@ -7,15 +7,17 @@ import getpass
 import math
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Final, NoReturn
 
 from reference_client.client import KEEPALIVE, TIMEOUT, ChatClient, list_rooms
-from reference_client.errors import Exit, Refused, RoomClosed, Unreachable
-from reference_client.terminal import MAX_LINE, Interrupted, Overlong, read_lines
+from reference_client.errors import ExitStatus, Refused, RoomClosed, Unreachable
+from reference_client.terminal import MAX_LINE, Interrupted, OverlongLine, read_lines
 from reference_client.text import visible
+from reference_client.tls import client_context
 from tcrp import __version__, dialects
 from tcrp.constants import MAX_USER_SIZE
 from tcrp.dialects import Dialect
@@ -23,7 +25,7 @@ from tcrp.endpoint import Endpoint, parse_endpoint
 from tcrp.errors import LocalProtocolError, MissingExtra, RemoteProtocolError
 from tcrp.messages import Create, DownKind, Join
 
-LEAVE: Final = b"exit"
+LEAVE_LINE: Final = b"exit"
 
 DESCRIPTION = "Chat in a room of a TCRP server: lines from stdin are messages, what others write goes to stdout."
 EPILOG = """\
@@ -37,40 +39,44 @@ exit status: 0 left, 1 refused, 2 interrupted, 4 usage, 6 unreachable, 8 the roo
 
 
 class UsageError(Exception):
-    """What was asked for cannot be done; the message is one line."""
+    """The arguments ask for something that cannot be done. The message is one line."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        _note(f"{self.prog}: {visible(message)}")
-        sys.exit(Exit.USAGE)
+        _print_error(f"{self.prog}: {visible(message)}")
+        sys.exit(ExitStatus.USAGE)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status."""
+    """Run the command and return its exit status.
+
+    `argv`: the arguments, without the program's name; None: those of the process. SystemExit for wrong arguments.
+    """
     parser = _parser()
     options = parser.parse_intermixed_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a locale may not know every character
+            stream.reconfigure(errors="backslashreplace")  # not every locale has every character
     try:
         dialect = _dialect(options.dialect)
         server = _server(options.server, dialect)
+        options.tls = _tls(options, dialect)
         if options.action == "list":
             _check_list(options, dialect)
             return asyncio.run(_until_signalled(_list(options, dialect, server)))
-        want = _want(options, dialect)  # asks for the password, so no loop runs yet that would hold back ^C
+        want = _room_request(options, dialect)  # asks for the password; an event loop would hold back ^C
         return asyncio.run(_until_signalled(_chat(options, dialect, server, want)))
     except (UsageError, LocalProtocolError, MissingExtra) as error:
-        return _fail(Exit.USAGE, error)
+        return _fail(ExitStatus.USAGE, error)
     except Refused as error:
-        return _fail(Exit.REFUSED, f"refused: {error}")
+        return _fail(ExitStatus.REFUSED, f"refused: {error}")
     except Unreachable as error:
-        return _fail(Exit.UNREACHABLE, f"unreachable: {error}")
+        return _fail(ExitStatus.UNREACHABLE, f"unreachable: {error}")
     except RemoteProtocolError as error:
-        return _fail(Exit.UNREACHABLE, f"the server breaks the protocol: {error}")
+        return _fail(ExitStatus.UNREACHABLE, f"the server breaks the protocol: {error}")
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return ExitStatus.INTERRUPTED
 
 
 def _parser() -> _Parser:
@@ -106,6 +112,10 @@ def _parser() -> _Parser:
         "--keepalive", type=_seconds, default=KEEPALIVE, metavar="S",
         help="seconds between signs of life, below the server's idle time (%(default)s)",
     )  # fmt: skip
+    parser.add_argument("--tls", action="store_true", help="the server speaks TLS on TCP; chat is never encrypted")
+    parser.add_argument(
+        "--tls-ca", type=Path, metavar="FILE", help="PEM: trust these authorities, not the system's; implies --tls"
+    )
     parser.add_argument("--tui", action="store_true", help="a full-screen interface")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
@@ -122,23 +132,23 @@ def _seconds(text: str) -> float:
 
 
 async def _until_signalled(work: Coroutine[object, object, int]) -> int:
-    """A signal cancels the work, which on its way out leaves the room."""
+    """Run `work` and return its exit status. A signal cancels it, and so it leaves the room."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup is to be heeded
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores the signal
             loop.add_signal_handler(number, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:
-        return Exit.INTERRUPTED
+        return ExitStatus.INTERRUPTED
 
 
 async def _list(options: argparse.Namespace, dialect: Dialect, server: Endpoint) -> int:
-    for room in await list_rooms(server, dialect=dialect, timeout=options.timeout):
-        if not _put(visible(room)):
+    for room in await list_rooms(server, dialect=dialect, timeout=options.timeout, tls=options.tls):
+        if not _print_line(visible(room)):
             break
-    return Exit.LEFT
+    return ExitStatus.LEFT
 
 
 async def _chat(options: argparse.Namespace, dialect: Dialect, server: Endpoint, want: Create | Join) -> int:
@@ -148,83 +158,85 @@ async def _chat(options: argparse.Namespace, dialect: Dialect, server: Endpoint,
         if run_tui is not None:
             status = await run_tui(chat)
         else:
-            _note(f"joined room={visible(chat.room)}")
+            _print_error(f"joined room={visible(chat.room)}")
             if chat.invite is not None:
-                _note(f"invite={visible(chat.invite)}")
-            status = await _talk_and_listen(chat)
+                _print_error(f"invite={visible(chat.invite)}")
+            status = await _chat_in_lines(chat)
     if chat.closed is not None:
-        _note(f"closed: {visible(chat.closed)}")
+        _print_error(f"closed: {visible(chat.closed)}")
     return status
 
 
 async def _connect(options: argparse.Namespace, dialect: Dialect, server: Endpoint, want: Create | Join) -> ChatClient:
     try:
         return await ChatClient.connect(
-            server, want, dialect=dialect, timeout=options.timeout, keepalive=options.keepalive
+            server, want, dialect=dialect, timeout=options.timeout, keepalive=options.keepalive, tls=options.tls
         )
     except LocalProtocolError as error:
         if options.name is not None or error.field != "user name" or not isinstance(error.limit, int):
             raise
-        name = _cut(want.user, error.limit)  # this dialect has shorter names, and nobody asked for this one
+        name = _cut(want.user, error.limit)  # the default name is too long for this dialect, so a part of it will do
         if name in ("", want.user):
             raise
         return await _connect(options, dialect, server, want._replace(user=name))
 
 
-async def _talk_and_listen(chat: ChatClient) -> int:
-    """Both until one of them ends. A room that is closed ends it even while stdin is open."""
-    talking, listening = asyncio.create_task(_talk(chat)), asyncio.create_task(_listen(chat))
+async def _chat_in_lines(chat: ChatClient) -> int:
+    """Send stdin and show what comes, until one of both ends. A closed room ends it even while stdin is open."""
+    talking, listening = asyncio.create_task(_send_lines(chat)), asyncio.create_task(_show_messages(chat))
     try:
         await asyncio.wait((talking, listening), return_when=asyncio.FIRST_COMPLETED)
         if listening.done():
             listening.result()
         if chat.closed is not None:
-            return Exit.CLOSED
-        return talking.result() if talking.done() else Exit.LEFT
+            return ExitStatus.CLOSED
+        return talking.result() if talking.done() else ExitStatus.LEFT
     finally:
         talking.cancel()
         listening.cancel()
         await asyncio.gather(talking, listening, return_exceptions=True)
 
 
-async def _talk(chat: ChatClient) -> int:
+async def _send_lines(chat: ChatClient) -> int:
     async with contextlib.aclosing(read_lines(chat.user)) as lines:
         try:
             async for line in lines:
-                if line == LEAVE:
+                if line == LEAVE_LINE:
                     break
                 if line:
-                    await _say(chat, line)
+                    await _send_line(chat, line)
         except Interrupted:
-            return Exit.INTERRUPTED
+            return ExitStatus.INTERRUPTED
         except RoomClosed:
             pass
-    return Exit.LEFT
+    return ExitStatus.LEFT
 
 
-async def _say(chat: ChatClient, line: bytes | Overlong) -> None:
-    """Send a line, or say why not and let the chat go on."""
-    if isinstance(line, Overlong):
-        _note(f"not sent: the line has {line.size} bytes: more than {MAX_LINE} are not even looked at")
+async def _send_line(chat: ChatClient, line: bytes | OverlongLine) -> None:
+    """Send a line, or say on stderr why it was not sent."""
+    if isinstance(line, OverlongLine):
+        _print_error(f"not sent: the line has {line.size} bytes: more than {MAX_LINE} are not even looked at")
         return
     try:
         line.decode()
         await chat.send(line)
     except UnicodeDecodeError as error:
-        _note(f"not sent: the line is not UTF-8: byte 0x{line[error.start]:02x} at {error.start}, {error.reason}")
+        _print_error(
+            f"not sent: the line is not UTF-8: byte 0x{line[error.start]:02x} at {error.start}, {error.reason}"
+        )
     except LocalProtocolError as error:
-        _note(f"not sent: {visible(str(error))}")
+        _print_error(f"not sent: {visible(str(error))}")
     except OSError as error:
-        _note(f"not sent: {error.strerror or error}")
+        _print_error(f"not sent: {error.strerror or error}")
 
 
-async def _listen(chat: ChatClient) -> None:
-    """Show what comes until the room is closed or stdout is."""
+async def _show_messages(chat: ChatClient) -> None:
+    """Show what comes until the room or stdout is closed."""
     async for down in chat:
         text = visible(down.body)
         if down.kind is not DownKind.CHAT:
-            _note(f"{down.kind.value}: {text}")
-        elif not _put(text if down.user is None else f"{visible(down.user)}: {text}"):
+            _print_error(f"{down.kind.value}: {text}")
+        elif not _print_line(text if down.user is None else f"{visible(down.user)}: {text}"):
             return
 
 
@@ -247,6 +259,17 @@ def _dialect(name: str) -> Dialect:
         raise UsageError(f"--dialect: {error}") from None
 
 
+def _tls(options: argparse.Namespace, dialect: Dialect) -> ssl.SSLContext | None:
+    if not options.tls and options.tls_ca is None:
+        return None
+    if not dialect.can.tcp:
+        raise UsageError(f"--tls: dialect {dialect.name} has no TCP")
+    try:
+        return client_context(options.tls_ca)
+    except OSError as error:  # SSLError is one
+        raise UsageError(f"--tls-ca {options.tls_ca}: {getattr(error, 'reason', None) or error.strerror}") from None
+
+
 def _server(text: str, dialect: Dialect) -> Endpoint:
     try:
         server = parse_endpoint(text, dialect.ports)
@@ -266,7 +289,7 @@ def _check_list(options: argparse.Namespace, dialect: Dialect) -> None:
         raise UsageError(f"dialect {dialect.name} cannot list rooms")
 
 
-def _want(options: argparse.Namespace, dialect: Dialect) -> Create | Join:
+def _room_request(options: argparse.Namespace, dialect: Dialect) -> Create | Join:
     can, creating = dialect.can, options.action == "create"
     if options.room is None and can.rooms:
         raise UsageError(f"{options.action} needs the name of a room")
@@ -291,12 +314,13 @@ def _want(options: argparse.Namespace, dialect: Dialect) -> Create | Join:
 def _login_name() -> str:
     try:
         name = getpass.getuser()
-    except (OSError, KeyError):  # neither the environment nor the system knows
+    except (OSError, KeyError):  # neither the environment nor the system has a name
         name = ""
     return _cut("".join(c for c in name if c.isprintable()), MAX_USER_SIZE) or "guest"
 
 
 def _cut(text: str, size: int) -> str:
+    """The text cut to `size` bytes of UTF-8, without half a character."""
     return text.encode(errors="ignore")[:size].decode(errors="ignore")
 
 
@@ -312,14 +336,15 @@ def _password(options: argparse.Namespace) -> str | None:
     except OSError as error:
         raise UsageError(f"--password-file {options.password_file}: {error.strerror}") from None
     password = text.removesuffix("\n").removesuffix("\r")
-    if not password:  # a room that is open to everybody is not what was asked for
+    if not password:  # an empty one would make an open room, which the user did not ask for
         raise UsageError(f"--password-file {options.password_file}: it is empty")
     return password
 
 
 def _ask_password() -> str:
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))  # without it getpass would eat the messages on stdin
+        # without a terminal getpass would read the messages on stdin
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         raise UsageError("--password-prompt: there is no terminal to ask on: use --password-file") from None
     try:
@@ -331,23 +356,24 @@ def _ask_password() -> str:
     return password
 
 
-def _put(line: str) -> bool:
-    """Write a line to stdout; False once nobody reads there."""
+def _print_line(line: str) -> bool:
+    """Write a line to stdout. False: stdout is closed."""
     try:
         print(line, flush=True)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _note(f"stdout: {error.strerror}")
+            _print_error(f"stdout: {error.strerror}")
         return False
     return True
 
 
-def _note(line: str) -> None:
+def _print_error(line: str) -> None:
+    """Write a line to stderr, if there is one."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr, flush=True)
 
 
 def _fail(status: int, error: object) -> int:
-    _note(f"tcrp-client: {visible(str(error))}")
+    _print_error(f"tcrp-client: {visible(str(error))}")
     return status

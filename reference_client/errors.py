@@ -1,4 +1,4 @@
-"""Why one is not in a room, and what the command's exit status says of it."""
+"""The errors of a client, and the exit statuses of the command."""
 
 from enum import IntEnum
 from typing import Final
@@ -7,7 +7,7 @@ from reference_client.text import visible
 from tcrp.constants import Status
 
 
-class Exit(IntEnum):
+class ExitStatus(IntEnum):
     """The exit statuses of `tcrp-client`."""
 
     LEFT = 0
@@ -18,7 +18,7 @@ class Exit(IntEnum):
     CLOSED = 8
 
 
-SENTENCES: Final = {
+STATUS_SENTENCES: Final = {
     Status.OK: "the server agreed and refused at once",
     Status.ROOM_EXISTS: "a room of this name exists already: join it, or choose another name",
     Status.ROOM_NOT_FOUND: "there is no room of this name: create it first",
@@ -27,14 +27,14 @@ SENTENCES: Final = {
     Status.SERVER_ERROR: "the server failed; it may work later",
     Status.LIMIT_REACHED: "the server is at a limit of its own; it may work later",
 }
-"""What each status of TCRP-3.4 means to a person."""
+"""What each status means, as a sentence for a person (TCRP-3.4)."""
 
 
 class Refused(Exception):
-    """The server said no.
+    """The server refused the request.
 
-    `status`: a `Status` where the answer has that meaning, or another integer as it came; below 0: it has none.
-    `text`: what the server said in words, as it came; "" if nothing.
+    `status`: a `Status` where the answer has that meaning; else the integer that came, or a negative one if none came.
+    `text`: the server's words as they came, "" if it sent none.
     """
 
     def __init__(self, status: int, text: str = "") -> None:
@@ -43,15 +43,15 @@ class Refused(Exception):
         self.text = text
 
     def __str__(self) -> str:
-        known = SENTENCES.get(self.status) if isinstance(self.status, Status) else None
+        known = STATUS_SENTENCES.get(self.status) if isinstance(self.status, Status) else None
         unknown = f"the server refused with status {self.status}" if self.status >= 0 else "the server refused"
         sentence = known or unknown
         return f"{sentence} (it says: {visible(self.text)})" if self.text else sentence
 
 
 class Unreachable(Exception):
-    """No server answers there, or it stopped doing so; the message is one line."""
+    """No server answers at the address, or it answers no longer. The message is one line."""
 
 
 class RoomClosed(Exception):
-    """One is no longer in the room, so nothing can be sent."""
+    """The client is no longer in the room, so it cannot send."""

@@ -1,63 +1,83 @@
-"""The two sockets of a client: one TCP conversation, and datagrams to and from the server's chat port."""
+"""The two sockets of a client: TCP for one conversation, and UDP to and from the server's chat port.
+
+`converse` is the only place that drives a conversation.
+"""
 
 import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import AsyncGenerator
+from ipaddress import ip_address
 from typing import Final
 
 from reference_client.errors import Unreachable
+from reference_client.tls import CHUNK, Stream, TlsStream, tls_error_text
 from tcrp.conversation import Conversation
 from tcrp.endpoint import format_address
 from tcrp.events import Event
 from tcrp.messages import Address
 
-CHUNK: Final = 65535
 MAX_FAILURES: Final = 3
-"""Delivery failures in a row after which the chat port counts as closed. One may be left over from a restart."""
+"""Delivery failures in a row after which the chat port counts as closed. A restart of the server may cause one."""
 
 
 async def resolve(host: str) -> list[str]:
-    """The addresses of a host, in the system's order. Raises Unreachable."""
+    """The numeric addresses of a host, in the system's order. Raises Unreachable."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(_without_idle_zone(host), None, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:  # a name that IDNA cannot encode is a UnicodeError
-        raise Unreachable(f"the host {host!r} has no address: {reason(error)}") from None
+        raise Unreachable(f"the host {host!r} has no address: {error_text(error)}") from None
     return list(dict.fromkeys(_with_scope(info[4]) for info in found))
 
 
-async def open_tcp(host: str, port: int, local: Address | None = None) -> socket.socket:
-    """A TCP connection to a numeric address, which does not block, from `local` if given. Raises OSError."""
+async def open_tcp(
+    host: str, port: int, local: Address | None = None, tls: ssl.SSLContext | None = None, name: str = ""
+) -> Stream:
+    """A TCP connection to a numeric address, from `local` if given. Raises OSError.
+
+    `tls`: what the client trusts; None: no TLS. `name`: the host that the server's certificate must hold.
+    """
     tcp = socket.socket(_family(host), socket.SOCK_STREAM)
     try:
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tcp.setblocking(False)
         if local is not None:
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever had the port before may linger
+            # an earlier connection from this port may be in TIME_WAIT
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tcp.bind(local)
         await asyncio.get_running_loop().sock_connect(tcp, _sockaddr(host, port))
+        if tls is None:
+            return Stream(tcp)
+        stream = TlsStream(tcp, tls, name or host)
+        await stream.shake_hands()
     except BaseException:
         tcp.close()
         raise
-    return tcp
+    return stream
 
 
-async def converse(tcp: socket.socket, conversation: Conversation) -> AsyncGenerator[Event, None]:
-    """Do the caller's duty of `tcrp.conversation` until the conversation is over, and hand on its events."""
+async def converse(tcp: Stream, conversation: Conversation) -> AsyncGenerator[Event, None]:
+    """Do the caller's duty of `tcrp.conversation` until the conversation is over, and yield its events.
+
+    `tcp`: connected; the caller closes it. Socket errors end the conversation like the end of the
+    stream, so nothing is raised for what the server does.
+    """
     loop = asyncio.get_running_loop()
     ended = False
     while True:
         if data := conversation.data_to_send():
-            with contextlib.suppress(OSError):  # a server that has closed may have answered before
-                await loop.sock_sendall(tcp, data)
+            with contextlib.suppress(OSError):  # a server that has closed may have sent its answer first
+                await tcp.send(data)
         if conversation.closing or ended:
             return
         try:
             async with asyncio.timeout_at(conversation.timer()):
-                data = await loop.sock_recv(tcp, CHUNK)
+                data = await tcp.receive()
         except TimeoutError:
             events = conversation.handle_timer(loop.time())
-        except OSError:  # a reset is an end like any other (TCRP-3.6a)
+        except OSError:  # a reset is the end of the stream too (TCRP-3.6a)
             ended = True
             events = conversation.receive_eof(loop.time())
         else:
@@ -68,11 +88,11 @@ async def converse(tcp: socket.socket, conversation: Conversation) -> AsyncGener
             yield event
 
 
-class Datagrams:
-    """A UDP socket that is connected to the server's chat port, so that what others send is dropped (TCRP-4.6d).
+class DatagramSocket:
+    """A UDP socket connected to the server's chat port, so that the system drops what others send (TCRP-4.6d).
 
-    Nothing is read ahead: the system's buffer holds what was not received yet,
-    and drops what does not fit. Raises OSError where the machine has no way to the server.
+    `host`: a numeric address. Datagrams that were not received yet stay in the system's buffer, which drops those that
+    do not fit. The constructor raises OSError if the machine has no route to the server.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -86,47 +106,53 @@ class Datagrams:
 
     @property
     def local(self) -> Address:
-        """Where the server's datagrams arrive."""
+        """The address at which the server's datagrams arrive."""
         address: Address = self._socket.getsockname()
         return address
 
     def rebind(self, local: Address) -> None:
-        """Receive at this address from now on. Only while nobody receives or sends. Raises OSError."""
+        """Receive at this address from now on. No task may be receiving or sending. Raises OSError."""
         self._socket.close()
         self._socket = _open_udp(*self._server, local)
 
     async def receive(self) -> bytes | None:
-        """The next datagram from the server, or None once closed. Raises Unreachable where its port is closed."""
+        """The next datagram from the server, or None once this socket is closed.
+
+        Raises Unreachable if the server's port is closed, RuntimeError if another task is receiving.
+        """
         while not self._closed:
-            self._check()
+            self._raise_if_port_closed()
             try:
                 data, source = self._socket.recvfrom(CHUNK)
             except BlockingIOError:
-                await self._readable()
-            except OSError as error:  # what ICMP said of an earlier datagram
-                self._note(error)
+                await self._wait_until_readable()
+            except OSError as error:  # an ICMP error about an earlier datagram
+                self._note_failure(error)
             else:
-                if source[:2] == self._socket.getpeername()[:2]:  # what came between bind and connect may be anyone's
+                if source[:2] == self._socket.getpeername()[:2]:  # between bind and connect anyone's datagrams arrive
                     self._failures = 0
-                    await asyncio.sleep(0)  # a flood must not keep everything else from running
+                    await asyncio.sleep(0)  # lets other tasks run during a flood of datagrams
                     return data
         return None
 
     async def send(self, data: bytes) -> None:
-        """Send one datagram. Raises Unreachable where the port is closed, OSError where the system cannot send now."""
+        """Send one datagram, unless this socket is closed.
+
+        Raises Unreachable if the server's port is closed, OSError if the system cannot send at the moment.
+        """
         async with self._sending:
-            self._check()
+            self._raise_if_port_closed()
             if self._closed:
                 return
             loop = asyncio.get_running_loop()
             try:
                 await loop.sock_sendall(self._socket, data)
             except ConnectionRefusedError as error:  # it is about an earlier datagram, and this one was not sent
-                self._note(error)
+                self._note_failure(error)
                 await loop.sock_sendall(self._socket, data)
 
     def close(self) -> None:
-        """Close the socket and end a `receive` that is waiting; what was sent still goes out."""
+        """Close the socket. A waiting `receive` returns None. Datagrams that were sent still go out."""
         if self._closed:
             return
         self._closed = True
@@ -135,7 +161,7 @@ class Datagrams:
             self._wake()
         self._socket.close()
 
-    async def _readable(self) -> None:
+    async def _wait_until_readable(self) -> None:
         if self._waiter is not None:
             raise RuntimeError("two tasks are receiving at once")
         loop = asyncio.get_running_loop()
@@ -152,22 +178,24 @@ class Datagrams:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _note(self, error: OSError) -> None:
+    def _note_failure(self, error: OSError) -> None:
         self._failures += 1
         self._failure = error
         if self._failures >= MAX_FAILURES:
             self._wake()
 
-    def _check(self) -> None:
+    def _raise_if_port_closed(self) -> None:
         if self._failures >= MAX_FAILURES and self._failure is not None:
             where = format_address(*self._server)
-            raise Unreachable(f"the chat port udp {where} does not take datagrams: {reason(self._failure)}")
+            raise Unreachable(f"the chat port udp {where} does not take datagrams: {error_text(self._failure)}")
 
 
-def reason(error: Exception) -> str:
-    """What the system says, without its numbers."""
+def error_text(error: Exception) -> str:
+    """The system's words for an error, without its number and with a small first letter."""
     text = str(error)
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, ssl.SSLError):
+        text = tls_error_text(error)
+    elif isinstance(error, socket.gaierror):
         text = error.strerror or text
     elif isinstance(error, OSError) and error.errno is not None:
         text = os.strerror(error.errno)
@@ -194,6 +222,16 @@ def _family(host: str) -> socket.AddressFamily:
 def _sockaddr(host: str, port: int) -> Address:
     address: Address = socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)[0][4]  # type: ignore[assignment]
     return address
+
+
+def _without_idle_zone(host: str) -> str:
+    """`::1` of `::1%lo`: the system takes zones only of link-local addresses, where they say something."""
+    ip, _, zone = host.partition("%")
+    try:
+        idle = bool(zone) and not ip_address(ip).is_link_local
+    except ValueError:
+        return host
+    return ip if idle else host
 
 
 def _with_scope(sockaddr: tuple[object, ...]) -> str:

@@ -1,7 +1,7 @@
-"""Lines from a person or a pipe.
+"""Input lines from a terminal or a pipe.
 
-At a terminal prompt_toolkit keeps the line being typed below what arrives; without it, and in a pipe, lines are
-read as they are.
+At a terminal prompt_toolkit keeps the line that is being typed below the messages that arrive. Without prompt_toolkit,
+and in a pipe, lines are read as they come.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 from reference_client.text import visible
 
 CHUNK: Final = 65536
+"""Bytes that one read takes."""
 MAX_LINE: Final = 1 << 20
-"""Bytes of a line that are held; no dialect has messages nearly as long."""
+"""The longest line that is kept, in bytes. The messages of every dialect are far shorter."""
 
 
-class Overlong(NamedTuple):
-    """A line of more than MAX_LINE bytes, which were not kept."""
+class OverlongLine(NamedTuple):
+    """A line of more than MAX_LINE bytes, which were thrown away. `size`: how many they were."""
 
     size: int
 
@@ -28,8 +29,8 @@ class Interrupted(Exception):
     """The person pressed ^C."""
 
 
-def read_lines(name: str) -> AsyncGenerator[bytes | Overlong, None]:
-    """The lines that come from stdin, without their ends; `name` is the prompt at a terminal. Raises Interrupted."""
+def read_lines(name: str) -> AsyncGenerator[bytes | OverlongLine, None]:
+    """The lines of stdin, without their line ends. `name`: the prompt at a terminal. Iteration raises Interrupted."""
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty():
         try:
             import prompt_toolkit  # noqa: F401
@@ -40,7 +41,7 @@ def read_lines(name: str) -> AsyncGenerator[bytes | Overlong, None]:
     return _plain_lines()
 
 
-async def _prompt_lines(prompt: str) -> AsyncGenerator[bytes | Overlong, None]:
+async def _prompt_lines(prompt: str) -> AsyncGenerator[bytes | OverlongLine, None]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.patch_stdout import patch_stdout
 
@@ -56,40 +57,44 @@ async def _prompt_lines(prompt: str) -> AsyncGenerator[bytes | Overlong, None]:
             yield line.encode(errors="surrogateescape")
 
 
-async def _plain_lines() -> AsyncGenerator[bytes | Overlong, None]:
-    """A thread reads, since a regular file cannot be watched and must not be made non-blocking. It reads on when its
-    last chunk was taken, and is left behind in its read when nobody wants more.
+async def _plain_lines() -> AsyncGenerator[bytes | OverlongLine, None]:
+    """Lines that a thread reads: the event loop cannot watch a regular file, and stdin must stay blocking.
+
+    The thread reads the next chunk once the last one is taken. When iteration stops early, it stays in its read and
+    ends with the process.
     """
     if sys.stdin is None:
         return
     loop = asyncio.get_running_loop()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
-    taken = threading.Semaphore()
-    threading.Thread(target=_read, args=(sys.stdin.fileno(), loop, chunks, taken), daemon=True).start()
-    rest, lost = b"", 0
+    chunk_taken = threading.Semaphore()
+    threading.Thread(target=_read_chunks, args=(sys.stdin.fileno(), loop, chunks, chunk_taken), daemon=True).start()
+    rest, discarded = b"", 0
     while chunk := await chunks.get():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            yield Overlong(lost + len(line)) if lost else line.removesuffix(b"\r")
-            lost = 0
-        if lost or len(rest) > MAX_LINE:
-            lost, rest = lost + len(rest), b""
-        taken.release()
-    if lost:
-        yield Overlong(lost)
+            yield OverlongLine(discarded + len(line)) if discarded else line.removesuffix(b"\r")
+            discarded = 0
+        if discarded or len(rest) > MAX_LINE:
+            discarded, rest = discarded + len(rest), b""
+        chunk_taken.release()
+    if discarded:
+        yield OverlongLine(discarded)
     elif rest:
         yield rest
 
 
-def _read(fd: int, loop: asyncio.AbstractEventLoop, chunks: asyncio.Queue[bytes], taken: threading.Semaphore) -> None:
+def _read_chunks(
+    fd: int, loop: asyncio.AbstractEventLoop, chunks: asyncio.Queue[bytes], chunk_taken: threading.Semaphore
+) -> None:
     chunk = b"-"
     while chunk:
-        taken.acquire()
+        chunk_taken.acquire()
         try:
             chunk = os.read(fd, CHUNK)
-        except OSError:  # a closed terminal is an end too
+        except OSError:  # a closed terminal is the end of input too
             chunk = b""
         try:
             loop.call_soon_threadsafe(chunks.put_nowait, chunk)
-        except RuntimeError:  # the loop is gone, and so is whoever wanted this
+        except RuntimeError:  # the event loop is closed, so no one takes the chunk
             return

@@ -1,11 +1,8 @@
 """ChatClient against the reference server."""
 
 import asyncio
-import re
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,13 +10,12 @@ import pytest
 from reference_client import ChatClient, Refused, RoomClosed, Unreachable
 from tcrp import Create, DownKind, Join, LocalProtocolError, Status
 from tcrp.endpoint import Endpoint
-
-PATIENCE = 30.0
+from tests.reference_client.processes import PATIENCE, DialectServer, Serve
 
 
 @asynccontextmanager
 async def room(endpoint: Endpoint, *guests: str) -> AsyncIterator[list[ChatClient]]:
-    """A host and guests, whose first messages have all been heard by all: so all are registered."""
+    """A host and guests in room r. The host leaves last."""
     async with asyncio.timeout(PATIENCE):
         chats = [await ChatClient.connect(endpoint, Create("r", "host"))]
         try:
@@ -31,7 +27,7 @@ async def room(endpoint: Endpoint, *guests: str) -> AsyncIterator[list[ChatClien
                 await chat.leave()
 
 
-def test_messages_reach_the_others_in_order_and_as_they_are(server) -> None:
+def test_messages_reach_the_others_in_order_and_as_they_are(server: DialectServer) -> None:
     messages = ["hello", "部屋", " spaces ", "a: b", "x" * 3900, "Exit", "exit\n"]
 
     async def talk() -> None:
@@ -48,7 +44,7 @@ def test_messages_reach_the_others_in_order_and_as_they_are(server) -> None:
     asyncio.run(talk())
 
 
-def test_what_a_guest_hears_when_the_host_leaves(server) -> None:
+def test_what_a_guest_hears_when_the_host_leaves(server: DialectServer) -> None:
     async def talk() -> None:
         async with room(server.endpoint, "alice") as (host, alice):
             assert alice.closed is None
@@ -64,7 +60,7 @@ def test_what_a_guest_hears_when_the_host_leaves(server) -> None:
     asyncio.run(talk())
 
 
-def test_leaving_gives_the_name_free_and_ends_a_waiting_iteration(server) -> None:
+def test_leaving_gives_the_name_free_and_ends_a_waiting_iteration(server: DialectServer) -> None:
     async def talk() -> None:
         async with room(server.endpoint) as (host,):
 
@@ -77,7 +73,7 @@ def test_leaving_gives_the_name_free_and_ends_a_waiting_iteration(server) -> Non
             await host.leave()
             assert await listening == []
             assert host.closed is None
-            while True:  # nothing answers a leave, so the name tells
+            while True:  # a leave has no answer; the name is free once it has been read
                 try:
                     second = await ChatClient.connect(server.endpoint, Create("r", "host"))
                 except Refused:
@@ -96,7 +92,7 @@ def test_leaving_gives_the_name_free_and_ends_a_waiting_iteration(server) -> Non
         (Join("locked", "alice", "wrong"), Status.WRONG_PASSWORD),
     ],
 )
-def test_refusals(server, want, status) -> None:
+def test_refusals(server: DialectServer, want: Create | Join, status: Status) -> None:
     async def ask() -> None:
         async with room(server.endpoint), await ChatClient.connect(server.endpoint, Create("locked", "host", "right")):
             with pytest.raises(Refused) as refused:
@@ -112,7 +108,7 @@ def test_refusals(server, want, status) -> None:
     ("message", "field"),
     [("x" * 4096, "message"), ("", "message"), ("exit", "message"), ("\ud800", "message")],
 )
-def test_what_cannot_be_sent_is_refused_and_the_chat_goes_on(server, message: str, field: str) -> None:
+def test_what_cannot_be_sent_is_refused_and_the_chat_goes_on(server: DialectServer, message: str, field: str) -> None:
     async def talk() -> None:
         async with room(server.endpoint, "alice") as (host, alice):
             with pytest.raises(LocalProtocolError) as error:
@@ -124,7 +120,7 @@ def test_what_cannot_be_sent_is_refused_and_the_chat_goes_on(server, message: st
     asyncio.run(talk())
 
 
-def test_a_message_that_the_server_cannot_relay_is_told_by_information(server) -> None:
+def test_a_message_that_the_server_cannot_relay_is_told_by_information(server: DialectServer) -> None:
     async def talk() -> None:
         async with room(server.endpoint, "a" * 255) as (_, alice):
             await alice.send("x" * 4000)
@@ -135,10 +131,10 @@ def test_a_message_that_the_server_cannot_relay_is_told_by_information(server) -
     asyncio.run(talk())
 
 
-def test_two_tasks_cannot_iterate_at_once(server) -> None:
+def test_two_tasks_cannot_iterate_at_once(server: DialectServer) -> None:
     async def talk() -> None:
         async with room(server.endpoint) as (host,):
-            first = asyncio.create_task(anext(host))
+            first = asyncio.ensure_future(anext(host))
             await asyncio.sleep(0)
             with pytest.raises(RuntimeError):
                 await anext(host)
@@ -147,7 +143,7 @@ def test_two_tasks_cannot_iterate_at_once(server) -> None:
     asyncio.run(talk())
 
 
-def test_a_long_burst_arrives_whole(server) -> None:
+def test_a_long_burst_arrives_whole(server: DialectServer) -> None:
     async def talk() -> None:
         async with room(server.endpoint, "alice") as (host, alice):
 
@@ -162,24 +158,22 @@ def test_a_long_burst_arrives_whole(server) -> None:
     asyncio.run(talk())
 
 
-def test_ipv6(start: Callable[..., object]) -> None:
+def test_ipv6(serve: Serve) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no ::1")
-    command = [sys.executable, "-m", "reference_server", "--host", "::1", "--tcp-port", "0", "--udp-port", "0"]
-    process = start(*command, stderr=subprocess.DEVNULL)
-    ports = [int(port) for port in re.findall(r"\[::1\]:(\d+)", process.out.next())]
+    server = serve("tcrp", "--host", "::1")
 
     async def talk() -> None:
-        async with room(Endpoint("::1", *ports), "alice") as (host, alice):
+        async with room(server.endpoint, "alice") as (host, alice):
             await alice.send("six")
             assert (await anext(host)).body == b"six"
 
     asyncio.run(talk())
 
 
-def test_a_name_whose_first_address_does_not_answer(server) -> None:
+def test_a_name_whose_first_address_does_not_answer(server: DialectServer) -> None:
     """localhost may be ::1 first, where nothing listens."""
 
     async def talk() -> None:
@@ -190,7 +184,7 @@ def test_a_name_whose_first_address_does_not_answer(server) -> None:
     asyncio.run(talk())
 
 
-def test_neither_token_nor_password_is_shown(server) -> None:
+def test_neither_token_nor_password_is_shown(server: DialectServer) -> None:
     async def talk() -> None:
         async with await ChatClient.connect(server.endpoint, Create("r", "host", "sesame")) as chat:
             token = chat._member.token

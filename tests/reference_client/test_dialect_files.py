@@ -1,15 +1,21 @@
-"""Our server and our client as processes, in the built-in dialects that are files and in odd ones from a file."""
+"""Our server and our client as processes, in the built-in dialects that are files, and in unusual ones from files."""
 
-import re
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tcrp.endpoint import Endpoint
+from tests.reference_client.processes import (
+    PATIENCE,
+    DialectServer,
+    PipedProcess,
+    Serve,
+    Start,
+    StartClient,
+    StartMember,
+)
 
 JSON_DATAGRAMS = """
 [ports]
@@ -119,48 +125,36 @@ SAYS = {
 }
 
 
-class Talk:
-    """A server of one dialect, and clients of it."""
-
-    def __init__(self, start: Callable, client: Callable, dialect: str) -> None:
-        self.dialect = dialect
-        self._client = client
-        self.server = start(
-            sys.executable, "-m", "reference_server", "--tcp-port", "0", "--udp-port", "0", "--dialect", dialect,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        found = re.match(r"ready tcp=127\.0\.0\.1:(\d+) udp=127\.0\.0\.1:(\d+)", self.server.out.next() or "")
-        assert found
-        self.endpoint = Endpoint("127.0.0.1", int(found[1]), int(found[2]))
-
-    def enter(self, action: str, name: str):
-        process = self._client(self.endpoint, action, "部屋", "--name", name, "--dialect", self.dialect)
-        assert process.err.next() == "joined room=部屋"
-        return process
-
-
 @pytest.fixture
-def talk(start: Callable, client: Callable, tmp_path: Path) -> Callable[[str], Talk]:
-    def begin(name: str) -> Talk:
+def serve_file(serve: Serve, tmp_path: Path) -> Callable[[str], DialectServer]:
+    """`serve_file(name)`: a server in one of FILES, or in the built-in dialect of this name."""
+
+    def run(name: str) -> DialectServer:
         if name not in FILES:
-            return Talk(start, client, name)
+            return serve(name)
         path = tmp_path / f"{name}.toml"
         path.write_text(FILES[name], "utf-8")
-        return Talk(start, client, str(path))
+        return serve(str(path))
 
-    return begin
+    return run
 
 
 @pytest.mark.parametrize("name", list(SAYS))
-def test_create_join_chat_leave_and_close(talk: Callable[[str], Talk], client: Callable, name: str) -> None:
-    running = talk(name)
+def test_create_join_chat_leave_and_close(
+    serve_file: Callable[[str], DialectServer], client: StartClient, member: StartMember, name: str
+) -> None:
+    server = serve_file(name)
+
+    def enter(action: str, user: str) -> PipedProcess:
+        return member(server.endpoint, action, "部屋", user, *server.options)
+
     joined, left, closed = SAYS[name]
-    refused = client(running.endpoint, "join", "部屋", "--name", "zoe", "--dialect", running.dialect)
+    refused = client(server.endpoint, "join", "部屋", "--name", "zoe", *server.options)
     assert refused.wait() == 1
     assert "refused" in refused.err.rest()[0]
 
-    alice = running.enter("create", "alice")
-    bob = running.enter("join", "bob")
+    alice = enter("create", "alice")
+    bob = enter("join", "bob")
     if joined:
         assert alice.err.next() == f"info: {joined}"
     echoes = name == "mirrored"
@@ -168,8 +162,8 @@ def test_create_join_chat_leave_and_close(talk: Callable[[str], Talk], client: C
         speaker.type(said.partition(": ")[2])
         for hearer in [*hearers, *([speaker] if echoes else [])]:
             assert hearer.out.next() == said
-    carol = running.enter("join", "carol")
-    if joined:  # a member whose port follows on TCP is one only then
+    carol = enter("join", "carol")
+    if joined:  # a member that sends its port on TCP is one only after that
         assert alice.err.next() == f"info: {joined}".replace("bob", "carol")
 
     bob.end_input()
@@ -181,21 +175,20 @@ def test_create_join_chat_leave_and_close(talk: Callable[[str], Talk], client: C
     assert alice.wait() == 0
     assert carol.wait() == 8
     assert closed in carol.err.until("closed: ")
-    assert running.enter("create", "dave").popen.poll() is None  # the name is free
+    assert enter("create", "dave").popen.poll() is None  # the name is free
 
 
 @pytest.mark.parametrize("name", ["model-answer", "json-status", "mirrored"])
-def test_nothing_is_sent_but_what_was_typed(talk: Callable[[str], Talk], name: str, tmp_path: Path) -> None:
-    """No registration and no keep-alive, of which a client of the canonical dialect sends the first at once."""
-    running = talk(name)
+def test_nothing_is_sent_but_what_was_typed(
+    serve_file: Callable[[str], DialectServer], member: StartMember, name: str
+) -> None:
+    """There are no registration and no keep-alive, while a canonical client sends a registration at once."""
+    server = serve_file(name)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as chat:
         chat.bind(("127.0.0.1", 0))
-        chat.settimeout(30)
-        elsewhere = running.endpoint._replace(udp=chat.getsockname()[1])
-        alice = running._client(
-            elsewhere, "create", "r", "--name", "alice", "--dialect", running.dialect, "--keepalive", "0.01"
-        )
-        assert alice.err.next() == "joined room=r"
+        chat.settimeout(PATIENCE)
+        elsewhere = server.endpoint._replace(udp=chat.getsockname()[1])
+        alice = member(elsewhere, "create", "r", "alice", *server.options, "--keepalive", "0.01")
         alice.type("first")
         data, _ = chat.recvfrom(5000)
         assert data.endswith(b"first")
@@ -205,7 +198,7 @@ def test_nothing_is_sent_but_what_was_typed(talk: Callable[[str], Talk], name: s
 
 
 @pytest.mark.parametrize("program", ["reference_server", "reference_client", "conformance", "tcrp"])
-def test_a_wrong_file_is_one_line_and_exit_code_4(start: Callable, tmp_path: Path, program: str) -> None:
+def test_a_wrong_file_is_one_line_and_exit_code_4(start: Start, tmp_path: Path, program: str) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text('[request]\n\npayload = "jason"\n')
     arguments = {
@@ -221,7 +214,7 @@ def test_a_wrong_file_is_one_line_and_exit_code_4(start: Callable, tmp_path: Pat
     assert "did you mean json?" in line
 
 
-def test_a_dialect_that_is_neither_a_name_nor_a_file(start: Callable) -> None:
+def test_a_dialect_that_is_neither_a_name_nor_a_file(start: Start) -> None:
     process = start(sys.executable, "-m", "reference_client", "join", "r", "--dialect", "modelanswer")
     assert process.wait() == 4
     (line,) = process.err.rest()

@@ -1,4 +1,4 @@
-"""Our client and our server as processes, in each dialect beside the canonical one."""
+"""Our client and our server as processes, in each dialect except the canonical one."""
 
 import asyncio
 import re
@@ -6,14 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from reference_client import ChatClient
 from tcrp import Create, DownKind, Join, LocalProtocolError, dialects
-from tcrp.endpoint import Endpoint
+from tests.reference_client.odd_server import Handler, StartOdd
+from tests.reference_client.processes import PATIENCE, Serve, StartClient, StartMember
 
-PATIENCE = 30.0
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 without being told")
 FIXED = [
     pytest.param("fixed-fields", marks=LINUX),
@@ -22,29 +24,13 @@ FIXED = [
 OTHERS = ["stage1", "json-envelope", "fixed-fields", "fixed-width"]
 
 
-class Served:
-    """A server process in one dialect, and what it takes to reach it."""
-
-    def __init__(self, process, dialect: str) -> None:
-        self.process = process
-        self.options = ["--dialect", dialect]
-        self.ready = process.out.next() or ""
-        found = re.match(r"ready tcp=(?:127\.0\.0\.1:(\d+)|-) udp=127\.0\.0\.1:(\d+) dialect=", self.ready)
-        assert found, self.ready
-        self.endpoint = Endpoint("127.0.0.1", int(found[1]) if found[1] else None, int(found[2]))
+Secret = Callable[[str], list[str]]
 
 
 @pytest.fixture
-def serve(start):
-    def run(dialect: str, *options: str) -> Served:
-        command = [sys.executable, "-m", "reference_server", "--dialect", dialect, "--tcp-port", "0", "--udp-port", "0"]
-        return Served(start(*command, *options, stderr=subprocess.DEVNULL), dialect)
+def secret(tmp_path: Path) -> Secret:
+    """`secret("Abc123")`: the options that pass this password."""
 
-    return run
-
-
-@pytest.fixture
-def secret(tmp_path):
     def write(password: str) -> list[str]:
         path = tmp_path / f"{password}.txt"
         path.write_text(password + "\n")
@@ -53,25 +39,17 @@ def secret(tmp_path):
     return write
 
 
-def failed(process) -> tuple[int, str]:
-    """Exit status and the one line of a client that did not get in."""
-    status = process.wait()
-    assert process.out.rest() == []
-    (line,) = process.err.rest()
-    return status, line
-
-
 # ---------------------------------------------------------------------------------------------------- stage1
 
 
-def test_stage1_has_no_tcp_and_everyone_who_spoke_hears_all(serve, member) -> None:
+def test_stage1_has_no_tcp_and_everyone_who_spoke_hears_all(serve: Serve, member: StartMember) -> None:
     """TCRP-7.1"""
     server = serve("stage1")
     assert server.ready.startswith("ready tcp=- udp=127.0.0.1:")
     alice, bob = (member(server.endpoint, "join", "-", name, *server.options) for name in ("alice", "bob"))
     alice.type("hello")
     assert alice.out.next() == "alice: hello"
-    bob.type("here")  # hears nothing of what was before
+    bob.type("here")  # a member hears only what is said after it came
     assert (bob.out.next(), alice.out.next()) == ("bob: here", "bob: here")
     alice.type("部屋", "")
     assert (bob.out.next(), alice.out.next()) == ("alice: 部屋", "alice: 部屋")
@@ -83,7 +61,7 @@ def test_stage1_has_no_tcp_and_everyone_who_spoke_hears_all(serve, member) -> No
     assert (bob.wait(), bob.out.rest(), bob.err.rest(), alice.out.rest()) == (0, [], [], [])
 
 
-def test_stage1_takes_no_password(serve) -> None:
+def test_stage1_takes_no_password(serve: Serve) -> None:
     server = serve("stage1")
     want = Join("", "alice", "secret")
     with pytest.raises(LocalProtocolError, match="has no passwords"):
@@ -93,17 +71,19 @@ def test_stage1_takes_no_password(serve) -> None:
 # --------------------------------------------------------------------------------------------- json-envelope
 
 
-def test_json_envelope_from_create_to_the_hosts_leaving(serve, member, client, secret) -> None:
+def test_json_envelope_from_create_to_the_hosts_leaving(
+    serve: Serve, member: StartMember, client: StartClient, secret: Secret
+) -> None:
     server = serve("json-envelope", "--idle-timeout", "60")
     host = member(server.endpoint, "create", "部屋", "alice", *server.options, *secret("pw1"))
-    status, line = failed(client(server.endpoint, "create", "部屋", *server.options, *secret("pw2")))
+    status, line = client(server.endpoint, "create", "部屋", *server.options, *secret("pw2")).failure()
     assert status == 1
     assert "a room of this name exists already" in line
     assert line.endswith("(it says: ルームは既に存在します。)")
     for wrong in (secret("pw2"), []):
-        status, line = failed(client(server.endpoint, "join", "部屋", *server.options, *wrong))
+        status, line = client(server.endpoint, "join", "部屋", *server.options, *wrong).failure()
         assert (status, "the password is wrong" in line) == (1, True)
-    status, line = failed(client(server.endpoint, "join", "nope", *server.options, *secret("pw1")))
+    status, line = client(server.endpoint, "join", "nope", *server.options, *secret("pw1")).failure()
     assert (status, "there is no room of this name" in line) == (1, True)
     bob, carol = (member(server.endpoint, "join", "部屋", n, *server.options, *secret("pw1")) for n in ("bob", "carol"))
 
@@ -121,7 +101,7 @@ def test_json_envelope_from_create_to_the_hosts_leaving(serve, member, client, s
     assert [who.out.rest() for who in (host, bob, carol)] == [[]] * 3
 
 
-def test_json_envelope_lists(serve, member, client, secret) -> None:
+def test_json_envelope_lists(serve: Serve, member: StartMember, client: StartClient, secret: Secret) -> None:
     server = serve("json-envelope")
     assert (client(server.endpoint, "list", *server.options).wait()) == 0
     for name in ("r1", "部屋"):
@@ -130,7 +110,7 @@ def test_json_envelope_lists(serve, member, client, secret) -> None:
     assert (listing.wait(), listing.out.rest(), listing.err.rest()) == (0, ["r1", "部屋"], [])
 
 
-def test_json_envelope_without_passwords(serve, member) -> None:
+def test_json_envelope_without_passwords(serve: Serve, member: StartMember) -> None:
     server = serve("json-envelope")
     host = member(server.endpoint, "create", "r", "alice", *server.options)
     guest = member(server.endpoint, "join", "r", "bob", *server.options)
@@ -145,7 +125,9 @@ def test_json_envelope_without_passwords(serve, member) -> None:
         ([], "システムメンテナンス中のためシステムが終了しました。"),
     ],
 )
-def test_json_envelope_says_why_a_membership_ends(serve, member, options, says: str) -> None:
+def test_json_envelope_says_why_a_membership_ends(
+    serve: Serve, member: StartMember, options: list[str], says: str
+) -> None:
     server = serve("json-envelope", *options)
     host = member(server.endpoint, "create", "r", "alice", *server.options)
     if not options:
@@ -171,7 +153,9 @@ def test_without_bcrypt_the_line_says_what_to_install(module: str, arguments: li
 
 
 @pytest.mark.parametrize("dialect", FIXED)
-def test_fixed_from_create_to_the_hosts_leaving(serve, member, client, secret, dialect: str) -> None:
+def test_fixed_from_create_to_the_hosts_leaving(
+    serve: Serve, member: StartMember, client: StartClient, secret: Secret, dialect: str
+) -> None:
     server = serve(dialect)
     password = secret("Abc123")
     host = member(server.endpoint, "create", "room1", "alice", *server.options, *password, "--capacity", "3")
@@ -183,12 +167,12 @@ def test_fixed_from_create_to_the_hosts_leaving(serve, member, client, secret, d
         ((*secret("Abc124"), *invite), "the password is wrong"),
         ((*password, "--invite", found[1][::-1]), "there is no room of this name"),
     ):
-        status, line = failed(client(server.endpoint, "join", "room1", "--name", "eve", *server.options, *how))
+        status, line = client(server.endpoint, "join", "room1", "--name", "eve", *server.options, *how).failure()
         assert (status, says in line) == (1, True)
     bob, carol = (
         member(server.endpoint, "join", "other", name, *server.options, *password, *invite) for name in ("bob", "carol")
     )
-    status, line = failed(client(server.endpoint, "join", "r", "--name", "dave", *server.options, *password, *invite))
+    status, line = client(server.endpoint, "join", "r", "--name", "dave", *server.options, *password, *invite).failure()
     assert (status, "limit" in line) == (1, True)
 
     everyone = (host, bob, carol)
@@ -212,7 +196,7 @@ def test_fixed_from_create_to_the_hosts_leaving(serve, member, client, secret, d
 
     host.end_input()
     assert host.wait() == 0
-    status, line = failed(client(server.endpoint, "join", "r", "--name", "eve", *server.options, *password, *invite))
+    status, line = client(server.endpoint, "join", "r", "--name", "eve", *server.options, *password, *invite).failure()
     assert (status, "there is no room of this name" in line) == (1, True)
     bob.type("anyone?")
     bob.end_input()
@@ -220,7 +204,7 @@ def test_fixed_from_create_to_the_hosts_leaving(serve, member, client, secret, d
 
 
 @pytest.mark.parametrize("dialect", FIXED)
-def test_rooms_of_the_same_name_are_apart(serve, member, dialect: str) -> None:
+def test_rooms_of_the_same_name_are_apart(serve: Serve, member: StartMember, dialect: str) -> None:
     server = serve(dialect)
     one, two = (member(server.endpoint, "create", "r", name, *server.options) for name in ("one", "two"))
     one.type("a")
@@ -231,24 +215,24 @@ def test_rooms_of_the_same_name_are_apart(serve, member, dialect: str) -> None:
         assert (host.wait(), host.out.rest()) == (0, [])
 
 
-def _fixed_server(answer: bytes):
-    """Answers one request and keeps the connection open, as servers are known to."""
+def staying_open(answer: bytes) -> Handler:
+    """Answer one request and keep the connection open, as some servers do."""
 
-    def serve(connection: socket.socket) -> None:
+    def handle(connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(answer)
         connection.recv(1000)
 
-    return serve
+    return handle
 
 
 @LINUX
-def test_an_address_that_only_silence_ends(odd) -> None:
+def test_an_address_that_only_silence_ends(odd: StartOdd) -> None:
     token = b"39dbc679-03b3-49d6-818b-580a0ea746e5"
     header = b"\x05\x01%c" + b"r       " + b" " * 21
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.83.7.191", 8080))
-    server = odd(_fixed_server(header % 1 + header % 2 + token + b"127.83.7.191"))
+    server = odd(staying_open(header % 1 + header % 2 + token + b"127.83.7.191"))
 
     async def go() -> None:
         dialect = dialects.get("fixed-fields")
@@ -293,8 +277,8 @@ def test_an_address_that_only_silence_ends(odd) -> None:
         ],
     ],
 )  # fmt: skip
-def test_usage(client, dialect: str, arguments: list[str], says: str) -> None:
-    status, line = failed(client(None, *arguments, "--dialect", dialect))
+def test_usage(client: StartClient, dialect: str, arguments: list[str], says: str) -> None:
+    status, line = client(None, *arguments, "--dialect", dialect).failure()
     assert status == 4
     assert line.startswith("tcrp-client: ")
     assert says in line
@@ -302,15 +286,17 @@ def test_usage(client, dialect: str, arguments: list[str], says: str) -> None:
 
 @pytest.mark.parametrize("dialect", FIXED)
 @pytest.mark.parametrize("password", ["Abc12", "abcdef1", "Abcdefg", "ABC123", "Abc 123", "Abc123456789"])
-def test_passwords_of_fixed_fields_follow_its_rule(client, secret, dialect: str, password: str) -> None:
-    status, line = failed(client(None, "create", "r", "--name", "bob", "--dialect", dialect, *secret(password)))
+def test_passwords_of_fixed_fields_follow_its_rule(
+    client: StartClient, secret: Secret, dialect: str, password: str
+) -> None:
+    status, line = client(None, "create", "r", "--name", "bob", "--dialect", dialect, *secret(password)).failure()
     assert status == 4
     assert "6 to 11 characters, with an upper and a lower case letter and a digit, without spaces" in line
     assert password not in line
 
 
 @LINUX
-def test_a_login_name_that_is_too_long_is_cut(serve, client) -> None:
+def test_a_login_name_that_is_too_long_is_cut(serve: Serve, client: StartClient) -> None:
     server = serve("fixed-fields")
     environment = {"LOGNAME": "a-rather-long-login", "PATH": "/usr/bin"}
     host = client(server.endpoint, "create", "r", *server.options, env=environment)

@@ -1,39 +1,22 @@
-"""ChatClient against servers that refuse, trickle, break off, talk nonsense or say nothing."""
+"""ChatClient against servers that refuse, trickle, close early, send garbage or send nothing."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from reference_client import ChatClient, Refused, Unreachable
-from reference_client.errors import SENTENCES
+from reference_client.errors import STATUS_SENTENCES
 from tcrp import Join, RemoteProtocolError, Status
+from tests.reference_client.odd_server import TOKEN, WELCOME, OddServer, StartOdd, ack, answering, drain
+from tests.reference_client.processes import PATIENCE
 
-PATIENCE = 30.0
 WANT = Join("r", "alice")
 
 
-def drain(connection: socket.socket) -> None:
-    while connection.recv(65536):
-        pass
-
-
-def saying(*pieces: bytes) -> Callable[[socket.socket], None]:
-    """Read the request, send the pieces one by one, close."""
-
-    def serve(connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.recv(65536)
-        for piece in pieces:
-            connection.sendall(piece)
-        connection.close()
-
-    return serve
-
-
-def connect(server, **options: float) -> ChatClient:
+def connect(server: OddServer, **options: Any) -> ChatClient:
     """Connect and leave again."""
 
     async def go() -> ChatClient:
@@ -44,29 +27,32 @@ def connect(server, **options: float) -> ChatClient:
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 5, 6, 7, 255])
-def test_every_status_has_a_sentence(odd, ack, status: int) -> None:
+def test_every_status_has_a_sentence(odd: StartOdd, status: int) -> None:
     with pytest.raises(Refused) as refused:
-        connect(odd(saying(ack(status))))
+        connect(odd(answering(ack(status))))
     assert refused.value.status == status
     sentence = str(refused.value)
-    assert sentence == SENTENCES.get(status, f"the server refused with status {status}")
+    sentences = {int(known): text for known, text in STATUS_SENTENCES.items()}
+    assert sentence == sentences.get(status, f"the server refused with status {status}")
 
 
 def test_there_is_a_sentence_for_every_status() -> None:
-    assert set(SENTENCES) == set(Status)
+    assert set(STATUS_SENTENCES) == set(Status)
     assert str(Refused(400, "no\x1b")) == r"the server refused with status 400 (it says: no\x1b)"
-    assert str(Refused(3)) == "the server refused with status 3"  # no Status: the dialect's 3 is something else
+    assert (
+        str(Refused(3)) == "the server refused with status 3"
+    )  # 3 is not a Status here: a dialect may give it another meaning
 
 
-def test_an_answer_that_trickles(odd, welcome) -> None:
-    connect(odd(saying(*(welcome[i : i + 1] for i in range(len(welcome))))))
+def test_an_answer_that_trickles(odd: StartOdd) -> None:
+    connect(odd(answering(*(WELCOME[i : i + 1] for i in range(len(WELCOME))))))
 
 
-def test_an_answer_in_one_segment(odd, welcome) -> None:
-    connect(odd(saying(welcome)))
+def test_an_answer_in_one_segment(odd: StartOdd) -> None:
+    connect(odd(answering(WELCOME)))
 
 
-def test_an_answer_before_the_request_and_a_reset(odd, ack) -> None:
+def test_an_answer_before_the_request_and_a_reset(odd: StartOdd) -> None:
     def serve(connection: socket.socket) -> None:
         connection.sendall(ack(6))
         connection.close()  # the request is unread, so this resets
@@ -79,24 +65,24 @@ def test_an_answer_before_the_request_and_a_reset(odd, ack) -> None:
     "answer",
     [b"HTTP/1.1 400 Bad Request\r\nServer: a web server of some kind\r\n\r\n", b"\xff" * 64, b"\0" * 64],
 )
-def test_garbage(odd, answer: bytes) -> None:
+def test_garbage(odd: StartOdd, answer: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as error:
-        connect(odd(saying(answer)))
+        connect(odd(answering(answer)))
     assert error.value.clause.startswith("TCRP-")
 
 
-def test_a_close_without_a_whole_answer(odd, ack, welcome) -> None:
-    for answer in (b"", ack(0), welcome[:-1]):
+def test_a_close_without_a_whole_answer(odd: StartOdd) -> None:
+    for answer in (b"", ack(0), WELCOME[:-1]):
         with pytest.raises(Unreachable, match="without a whole answer"):
-            connect(odd(saying(answer)))
+            connect(odd(answering(answer)))
 
 
-def test_no_answer_at_all(odd) -> None:
+def test_no_answer_at_all(odd: StartOdd) -> None:
     with pytest.raises(Unreachable, match=r"does not answer within 0\.2 s"):
         connect(odd(drain), timeout=0.2)
 
 
-def test_an_answer_that_stops_in_the_middle(odd, ack) -> None:
+def test_an_answer_that_stops_in_the_middle(odd: StartOdd) -> None:
     def serve(connection: socket.socket) -> None:
         connection.sendall(ack(0))
         drain(connection)
@@ -105,45 +91,45 @@ def test_an_answer_that_stops_in_the_middle(odd, ack) -> None:
         connect(odd(serve), timeout=0.2)
 
 
-def test_nobody_listens(odd) -> None:
+def test_nobody_listens(odd: StartOdd) -> None:
     server = odd(drain)
     server.close()
     with pytest.raises(Unreachable, match=r"tcp 127\.0\.0\.1:\d+: connection refused"):
         connect(server)
 
 
-def test_registers_as_soon_as_complete_has_come_and_leaves_once(odd, welcome, token) -> None:
-    """The server never closes, so a client that waits for that before it registers is stuck."""
+def test_registers_as_soon_as_complete_has_come_and_leaves_once(odd: StartOdd) -> None:
+    """The server never closes, so a client that waits for the close before it registers would wait forever."""
 
     def serve(connection: socket.socket) -> None:
-        connection.sendall(welcome)
+        connection.sendall(WELCOME)
         drain(connection)
 
     server = odd(serve)
     connect(server, keepalive=None)
     (first, source), (second, same_source) = server.packet(), server.packet()
-    assert [first, second] == [("r", token, b""), ("r", token, b"exit")]
+    assert [first, second] == [("r", TOKEN, b""), ("r", TOKEN, b"exit")]
     assert source == same_source
     server.udp.setblocking(False)
     with pytest.raises(BlockingIOError):
         server.packet()
 
 
-def test_keeps_alive_and_a_lost_registration_does_not_matter(odd, welcome, token) -> None:
-    server = odd(saying(welcome))
+def test_keeps_alive_and_a_lost_registration_does_not_matter(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
 
     async def stay() -> None:
         async with asyncio.timeout(PATIENCE), await ChatClient.connect(server.endpoint, WANT, keepalive=0.01):
             packets = [await asyncio.to_thread(server.packet) for _ in range(5)]
-            assert {packet for packet, _ in packets} == {("r", token, b"")}
+            assert {packet for packet, _ in packets} == {("r", TOKEN, b"")}
             assert len({source for _, source in packets}) == 1
 
     asyncio.run(stay())
 
 
-def test_no_keepalive_if_none_is_wanted(odd, welcome) -> None:
-    """A client that keeps alive shows that there was time for it; then the other's next datagram is its message."""
-    silent, lively = odd(saying(welcome)), odd(saying(welcome))
+def test_no_keepalive_if_none_is_wanted(odd: StartOdd) -> None:
+    """The keep-alives of another client show that there was time for one."""
+    silent, lively = odd(answering(WELCOME)), odd(answering(WELCOME))
 
     async def stay() -> None:
         async with (
@@ -159,8 +145,8 @@ def test_no_keepalive_if_none_is_wanted(odd, welcome) -> None:
     asyncio.run(stay())
 
 
-def test_datagrams_from_elsewhere_are_dropped(odd, welcome) -> None:
-    server = odd(saying(welcome))
+def test_datagrams_from_elsewhere_are_dropped(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
 
     async def listen() -> None:
         async with asyncio.timeout(PATIENCE), await ChatClient.connect(server.endpoint, WANT) as chat:
@@ -174,8 +160,8 @@ def test_datagrams_from_elsewhere_are_dropped(odd, welcome) -> None:
     asyncio.run(listen())
 
 
-def test_datagrams_of_every_kind(odd, welcome) -> None:
-    server = odd(saying(welcome))
+def test_datagrams_of_every_kind(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
 
     async def listen() -> None:
         async with asyncio.timeout(PATIENCE), await ChatClient.connect(server.endpoint, WANT) as chat:
@@ -192,8 +178,8 @@ def test_datagrams_of_every_kind(odd, welcome) -> None:
     asyncio.run(listen())
 
 
-def test_a_chat_port_that_is_closed(odd, welcome) -> None:
-    server = odd(saying(welcome))
+def test_a_chat_port_that_is_closed(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
     server.udp.close()
 
     async def listen() -> None:
@@ -206,9 +192,9 @@ def test_a_chat_port_that_is_closed(odd, welcome) -> None:
     asyncio.run(listen())
 
 
-def test_one_delivery_failure_loses_no_message(odd, welcome) -> None:
+def test_one_delivery_failure_loses_no_message(odd: StartOdd) -> None:
     """The system reports a failure on the next send, which then sends nothing."""
-    server = odd(saying(welcome))
+    server = odd(answering(WELCOME))
     port = server.udp.getsockname()
     server.udp.close()
 

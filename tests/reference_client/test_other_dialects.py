@@ -1,42 +1,80 @@
-"""The client goes by what a dialect can do. Each dialect here answers one question otherwise than the canonical one."""
+"""The client follows what a dialect can do. Each dialect here differs from the canonical one in one answer."""
 
 import asyncio
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from reference_client import ChatClient, Unreachable, list_rooms
-from tcrp import Create, Down, DownKind, Join, Joined, Listed, LocalProtocolError, TimedOut, UpKind, decode_frame
-from tcrp.dialects import Can, get
-from tcrp.dialects.tcrp import Tcrp
+from tcrp import (
+    Create,
+    Down,
+    DownKind,
+    Join,
+    Joined,
+    Listed,
+    LocalProtocolError,
+    Membership,
+    TimedOut,
+    Up,
+    UpKind,
+    decode_frame,
+)
+from tcrp.conversation import BaseConversation, Conversation, Limits
+from tcrp.dialects import Capabilities, Ports, get
+from tcrp.dialects.base import Layouts, Passwords
+from tcrp.dialects.tcrp import Tcrp, TcrpClient
+from tcrp.events import Event
+from tcrp.messages import Address, Reply, Want
+from tcrp.policy import Policy
+from tests.reference_client.odd_server import WELCOME, StartOdd, answering
+from tests.reference_client.processes import PATIENCE, DialectServer
 
-PATIENCE = 30.0
 JOIN = Join("r", "alice")
 
 
-def saying(answer: bytes, requests: list[bytes] | None = None):
-    def serve(connection: socket.socket) -> None:
-        request = connection.recv(65536)
-        if requests is not None:
-            requests.append(request)
-        connection.sendall(answer)
-        connection.close()
+class CanonicalDialect:
+    """The canonical dialect with the signatures of `Dialect`, so that a subclass may return what it likes."""
 
-    return serve
+    name: str = "tcrp"
+    ports: Ports = Tcrp().ports
+    policy: Policy = Tcrp().policy
+    can: Capabilities = Tcrp().can
+    layouts: Layouts = Tcrp().layouts
+    passwords: Passwords | None = None
+
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
+        return Tcrp().client(want, udp, now, strict=strict)
+
+    def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
+        return Tcrp().server(peer, limits, now)
+
+    def read_up(self, data: bytes, source: Address) -> Up:
+        return Tcrp().read_up(data, source)
+
+    def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
+        return Tcrp().write_up(member, kind, body)
+
+    def read_down(self, data: bytes, member: Membership) -> Down:
+        return Tcrp().read_down(data, member)
+
+    def write_down(self, down: Down) -> bytes | None:
+        return Tcrp().write_down(down)
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaringUdp(Tcrp):
-    """The request says where datagrams go."""
+class DeclaringUdp(CanonicalDialect):
+    """The request declares the address for datagrams, here in the place of the user name."""
 
-    def client(self, want, udp, now, **options):
-        return Tcrp().client(want._replace(user=f"{udp[0]}:{udp[1]}"), udp, now, **options)
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
+        assert isinstance(want, Join)
+        assert udp
+        return super().client(want._replace(user=f"{udp[0]}:{udp[1]}"), udp, now, strict=strict)
 
 
-def test_the_declared_address_is_bound_before_the_request(odd, welcome) -> None:
+def test_the_declared_address_is_bound_before_the_request(odd: StartOdd) -> None:
     requests: list[bytes] = []
-    server = odd(saying(welcome, requests))
+    server = odd(answering(WELCOME, requests=requests))
 
     async def go() -> None:
         async with asyncio.timeout(PATIENCE), await ChatClient.connect(server.endpoint, JOIN, dialect=DeclaringUdp()):
@@ -47,31 +85,37 @@ def test_the_declared_address_is_bound_before_the_request(odd, welcome) -> None:
     assert f'"{host}:{port}"'.encode() in decode_frame(requests[0]).payload
 
 
-@dataclass(frozen=True, slots=True)
-class GivingAddresses(Tcrp):
-    """The server gives out the address to receive on."""
+class AssigningConversation(TcrpClient):
+    """As if the answer held this address."""
 
-    assigned: tuple[str, int] = ("", 0)
+    def __init__(self, want: Create | Join, assigned: Address) -> None:
+        super().__init__(want, True)
+        self._assigned = assigned
 
-    def client(self, want, udp, now, **options):
-        conversation = Tcrp().client(want, udp, now, **options)
-        receive, assigned = conversation.receive_data, self.assigned
-
-        def receive_data(data, now):
-            return [e._replace(udp=assigned) if isinstance(e, Joined) else e for e in receive(data, now)]
-
-        conversation.receive_data = receive_data
-        return conversation
+    def receive_data(self, data: bytes, now: float) -> list[Event]:
+        events = super().receive_data(data, now)
+        return [event._replace(udp=self._assigned) if isinstance(event, Joined) else event for event in events]
 
 
-def test_the_given_address_is_used(odd, welcome) -> None:
-    server = odd(saying(welcome))
+@dataclass
+class AssigningAddresses(CanonicalDialect):
+    """The server assigns the address to receive on."""
+
+    assigned: Address
+
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
+        assert isinstance(want, Join)
+        return AssigningConversation(want, self.assigned)
+
+
+def test_the_given_address_is_used(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         assigned = free.getsockname()
 
     async def go() -> None:
-        dialect = GivingAddresses(assigned=assigned)
+        dialect = AssigningAddresses(assigned=assigned)
         async with asyncio.timeout(PATIENCE), await ChatClient.connect(server.endpoint, JOIN, dialect=dialect) as chat:
             _, source = await asyncio.to_thread(server.packet)
             assert source == assigned
@@ -81,34 +125,33 @@ def test_the_given_address_is_used(odd, welcome) -> None:
     asyncio.run(go())
 
 
-def test_a_given_address_that_this_machine_does_not_have(odd, welcome) -> None:
-    server = odd(saying(welcome))
-    dialect = GivingAddresses(assigned=("192.0.2.1", 8080))
+def test_a_given_address_that_this_machine_does_not_have(odd: StartOdd) -> None:
+    server = odd(answering(WELCOME))
+    dialect = AssigningAddresses(assigned=("192.0.2.1", 8080))
     with pytest.raises(Unreachable, match=r"receive on 192\.0\.2\.1:8080"):
         asyncio.run(ChatClient.connect(server.endpoint, JOIN, dialect=dialect))
 
 
-@dataclass(frozen=True, slots=True)
-class UdpOnly(Tcrp):
-    """No TCP, no registration, no keep-alive, no leaving: a user name and a message."""
+class UdpOnly(CanonicalDialect):
+    """No TCP, no registration, no keep-alive, no leaving: a datagram is a user name and a message."""
 
-    name: str = "udp-only"
-    can: Can = field(default=Can(tcp=False, rooms=False, passwords=False, keepalive=False, notices=False))
+    name = "udp-only"
+    can = Capabilities(tcp=False, rooms=False, passwords=False, keepalive=False, notices=False)
 
-    def client(self, want, udp, now, **options):
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         raise AssertionError("there is no TCP to speak on")
 
-    def write_up(self, member, kind, body=b""):
+    def write_up(self, member: Membership, kind: UpKind, body: bytes = b"") -> bytes | None:
         if len(member.user) > 255:
             raise LocalProtocolError("the user name is too long", clause="TCRP-7.1", field="user name", limit=255)
         return bytes([len(member.user)]) + member.user.encode() + body if kind is UpKind.CHAT else None
 
-    def read_down(self, data, member):
+    def read_down(self, data: bytes, member: Membership) -> Down:
         size = data[0]
         return Down(DownKind.CHAT, data[1 : size + 1].decode(), data[size + 1 :])
 
 
-def test_without_tcp_nothing_is_sent_but_chat(odd) -> None:
+def test_without_tcp_nothing_is_sent_but_chat(odd: StartOdd) -> None:
     server = odd(lambda connection: None)
     endpoint = server.endpoint._replace(tcp=None)
 
@@ -130,14 +173,13 @@ def test_without_tcp_nothing_is_sent_but_chat(odd) -> None:
         server.udp.recv(4096)
 
 
-@dataclass(frozen=True, slots=True)
-class NoKeepalive(Tcrp):
-    can: Can = field(default=Can(keepalive=False))
+class NoKeepalive(CanonicalDialect):
+    can = Capabilities(keepalive=False)
 
 
-def test_no_keepalive_where_the_dialect_has_none(odd, welcome) -> None:
+def test_no_keepalive_where_the_dialect_has_none(odd: StartOdd) -> None:
     """Another client's keep-alives show that there was time for one."""
-    silent, lively = odd(saying(welcome)), odd(saying(welcome))
+    silent, lively = odd(answering(WELCOME)), odd(answering(WELCOME))
 
     async def go() -> None:
         async with (
@@ -153,12 +195,11 @@ def test_no_keepalive_where_the_dialect_has_none(odd, welcome) -> None:
     asyncio.run(go())
 
 
-@dataclass(frozen=True, slots=True)
-class Inviting(Tcrp):
-    can: Can = field(default=Can(invites=True))
+class Inviting(CanonicalDialect):
+    can = Capabilities(invites=True)
 
 
-def test_only_a_host_has_an_invitation(server) -> None:
+def test_only_a_host_has_an_invitation(server: DialectServer) -> None:
     async def go() -> None:
         async with (
             asyncio.timeout(PATIENCE),
@@ -171,63 +212,58 @@ def test_only_a_host_has_an_invitation(server) -> None:
     asyncio.run(go())
 
 
-class _Listing:
-    """Sends LIST; names separated by newlines come back, until the server closes or pauses."""
+class ListConversation(BaseConversation):
+    """Sends LIST. The answer is names with spaces between them, and a line feed ends it."""
 
     def __init__(self, now: float) -> None:
-        self._out = b"LIST"
+        super().__init__(now + 0.3)
+        self._out += b"LIST"
         self._names = b""
-        self._deadline: float | None = now + 0.3
         self.closing = False
 
-    def data_to_send(self) -> bytes:
-        data, self._out = self._out, b""
-        return data
-
-    def receive_data(self, data: bytes, now: float):
+    def receive_data(self, data: bytes, now: float) -> list[Event]:
         self._names += data
         if not self._names.endswith(b"\n"):
             return []
         self.closing = True
         return [Listed(tuple(self._names.decode().split()))]
 
-    def receive_eof(self, now: float):
+    def receive_eof(self, now: float) -> list[Event]:
         return []
 
-    def timer(self) -> float | None:
-        return self._deadline
-
-    def handle_timer(self, now: float):
-        if now < self._deadline:
+    def handle_timer(self, now: float) -> list[Event]:
+        if self._deadline is None or now < self._deadline:
             return []
         self.closing = True
         return [TimedOut(0.3)]
 
-
-@dataclass(frozen=True, slots=True)
-class ListingRooms(Tcrp):
-    can: Can = field(default=Can(listing=True))
-
-    def client(self, want, udp, now, **options):
-        return _Listing(now)
+    def send(self, reply: Reply) -> None:
+        raise AssertionError("a client sends no replies")
 
 
-def test_lists_rooms(odd) -> None:
+class ListingRooms(CanonicalDialect):
+    can = Capabilities(listing=True)
+
+    def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
+        return ListConversation(now)
+
+
+def test_lists_rooms(odd: StartOdd) -> None:
     requests: list[bytes] = []
-    server = odd(saying(b"r1 r2\n", requests))
+    server = odd(answering(b"r1 r2\n", requests=requests))
     assert asyncio.run(list_rooms(server.endpoint, dialect=ListingRooms())) == ("r1", "r2")
     assert requests == [b"LIST"]
 
 
-def test_a_list_that_ends_early_or_never(odd) -> None:
+def test_a_list_that_ends_early_or_never(odd: StartOdd) -> None:
     with pytest.raises(Unreachable, match="without an answer"):
-        asyncio.run(list_rooms(odd(saying(b"r1")).endpoint, dialect=ListingRooms()))
+        asyncio.run(list_rooms(odd(answering(b"r1")).endpoint, dialect=ListingRooms()))
     silent = odd(lambda connection: connection.recv(4) and connection.recv(4))
     with pytest.raises(Unreachable, match=r"does not answer within 0\.3 s"):  # the conversation's own timer
         asyncio.run(list_rooms(silent.endpoint, dialect=ListingRooms()))
 
 
-def test_a_dialect_that_cannot_list(odd) -> None:
+def test_a_dialect_that_cannot_list(odd: StartOdd) -> None:
     server = odd(lambda connection: None)
     with pytest.raises(LocalProtocolError):
         asyncio.run(list_rooms(server.endpoint, dialect=get()))

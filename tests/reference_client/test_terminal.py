@@ -10,17 +10,24 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-PATIENCE = 30.0
+from tests.reference_client.processes import PATIENCE, DialectServer, StartMember
+
 WITHOUT = "import sys; sys.modules[{!r}] = None; from reference_client.cli import main; sys.exit(main())"
 PLAIN = ("-c", WITHOUT.format("prompt_toolkit"))
 PROMPT = ("-m", "reference_client")
 
 
-class Terminal:
-    """tcrp-client on a pty of its own, which is its controlling terminal."""
+def _take_terminal() -> None:
+    """Make stdin the controlling terminal of this process."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class TerminalProcess:
+    """tcrp-client on a pty of its own, which is its controlling terminal. `shown`: what it wrote there."""
 
     def __init__(self, *command: str) -> None:
         self._fd, slave = pty.openpty()
@@ -31,7 +38,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+            preexec_fn=_take_terminal,
             env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "LANG": "C.UTF-8"},
         )
         os.close(slave)
@@ -40,14 +47,14 @@ class Terminal:
         os.write(self._fd, text.encode())
 
     def until(self, text: str) -> None:
-        """Read on until the text is shown; what is shown is taken away up to there."""
+        """Read until the text is shown, and remove what is shown up to there."""
         while text.encode() not in self.shown:
             if not self._read():
                 raise AssertionError(f"ended without {text!r}: {self.shown!r}")
         self.shown = self.shown.partition(text.encode())[2]
 
     def wait(self) -> int:
-        """The exit status; what is shown meanwhile is read, or the process could not end."""
+        """The exit status. Reads what is shown until then, because a full pty would keep the process from ending."""
         while self._read():
             pass
         return self.popen.wait(PATIENCE)
@@ -62,19 +69,23 @@ class Terminal:
         try:
             data = os.read(self._fd, 65536)
         except OSError as error:
-            if error.errno != errno.EIO:  # how Linux says that the other side is closed
+            if error.errno != errno.EIO:  # Linux reports the close of the other side so
                 raise
             data = b""
         self.shown += data
         return bool(data)
 
 
-@pytest.fixture
-def terminal() -> Iterator[Callable[..., Terminal]]:
-    started: list[Terminal] = []
+StartTerminal = Callable[..., TerminalProcess]
+"""`terminal("-m", "reference_client", "join", "r", ...)`: arguments of Python."""
 
-    def run(*command: str) -> Terminal:
-        started.append(Terminal(*command))
+
+@pytest.fixture
+def terminal() -> Iterator[StartTerminal]:
+    started: list[TerminalProcess] = []
+
+    def run(*command: str) -> TerminalProcess:
+        started.append(TerminalProcess(*command))
         return started[-1]
 
     yield run
@@ -83,8 +94,10 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 @pytest.fixture(params=[PROMPT, PLAIN], ids=["prompt_toolkit", "plain"])
-def alice(request, terminal, server, member) -> Terminal:
-    """At a terminal, in a room whose host is in pipes; ready to type."""
+def alice(
+    request: pytest.FixtureRequest, terminal: StartTerminal, server: DialectServer, member: StartMember
+) -> TerminalProcess:
+    """The host of room r at a terminal, ready to type."""
     process = terminal(*request.param, "create", "r", "--name", "alice", "--server", str(server.endpoint))
     process.until("joined room=r\r\n")
     if request.param is PROMPT:
@@ -92,7 +105,7 @@ def alice(request, terminal, server, member) -> Terminal:
     return process
 
 
-def test_lines_go_out_and_come_in(alice, server, member) -> None:
+def test_lines_go_out_and_come_in(alice: TerminalProcess, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "join", "r", "bob")
     alice.type("hello 部屋\r")
     assert bob.out.next() == "alice: hello 部屋"
@@ -105,14 +118,14 @@ def test_lines_go_out_and_come_in(alice, server, member) -> None:
     assert bob.wait() == 8
 
 
-def test_end_of_input_leaves(alice, server, member) -> None:
+def test_end_of_input_leaves(alice: TerminalProcess, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "join", "r", "bob")
     alice.type("\x04")
     assert alice.wait() == 0
     assert bob.wait() == 8
 
 
-def test_interrupt_leaves(alice, server, member) -> None:
+def test_interrupt_leaves(alice: TerminalProcess, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "join", "r", "bob")
     alice.type("half a line\x03")
     assert alice.wait() == 2
@@ -120,7 +133,7 @@ def test_interrupt_leaves(alice, server, member) -> None:
     assert b"Traceback" not in alice.shown
 
 
-def test_a_signal_leaves(alice, server, member) -> None:
+def test_a_signal_leaves(alice: TerminalProcess, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "join", "r", "bob")
     alice.popen.send_signal(signal.SIGINT)
     assert alice.wait() == 2
@@ -128,7 +141,7 @@ def test_a_signal_leaves(alice, server, member) -> None:
     assert b"Traceback" not in alice.shown
 
 
-def test_the_room_closes_while_a_line_is_typed(alice, server) -> None:
+def test_the_room_closes_while_a_line_is_typed(alice: TerminalProcess, server: DialectServer) -> None:
     alice.type("half a line")
     server.process.popen.send_signal(signal.SIGTERM)
     alice.until("closed: ")
@@ -136,13 +149,13 @@ def test_the_room_closes_while_a_line_is_typed(alice, server) -> None:
     assert b"Traceback" not in alice.shown
 
 
-def test_empty_lines_are_not_sent(alice, server, member) -> None:
+def test_empty_lines_are_not_sent(alice: TerminalProcess, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "join", "r", "bob")
     alice.type("\r\rfine\r")
     assert bob.out.next() == "alice: fine"
 
 
-def test_password_prompt(terminal, server, member, tmp_path) -> None:
+def test_password_prompt(terminal: StartTerminal, server: DialectServer, member: StartMember, tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("sesame")
     host = member(server.endpoint, "create", "r", "host", "--password-file", str(path))
@@ -164,7 +177,7 @@ def test_password_prompt(terminal, server, member, tmp_path) -> None:
     assert b"sesame" not in process.shown
 
 
-def test_full_screen(terminal, server, member) -> None:
+def test_full_screen(terminal: StartTerminal, server: DialectServer, member: StartMember) -> None:
     bob = member(server.endpoint, "create", "r", "bob")
     process = terminal(*PROMPT, "join", "r", "--name", "alice", "--tui", "--server", str(server.endpoint))
     process.until("exit leaves")
@@ -178,17 +191,17 @@ def test_full_screen(terminal, server, member) -> None:
     assert b"Traceback" not in process.shown
 
 
-def test_a_signal_ends_the_full_screen(terminal, server, member) -> None:
+def test_a_signal_ends_the_full_screen(terminal: StartTerminal, server: DialectServer, member: StartMember) -> None:
     process = terminal(*PROMPT, "create", "r", "--name", "alice", "--tui", "--server", str(server.endpoint))
     process.until("exit leaves")
     bob = member(server.endpoint, "join", "r", "bob")
     process.popen.send_signal(signal.SIGTERM)
     assert process.wait() == 2
-    assert b"\x1b[?1049l" in process.shown  # the screen is given back
+    assert b"\x1b[?1049l" in process.shown  # the terminal leaves the full screen
     assert bob.wait() == 8
 
 
-def test_full_screen_without_textual(terminal) -> None:
+def test_full_screen_without_textual(terminal: StartTerminal) -> None:
     process = terminal("-c", WITHOUT.format("textual"), "join", "r", "--tui")
     assert process.wait() == 4
     assert process.shown == b"tcrp-client: --tui needs textual: pip install 'tcrp[tui]'\r\n"

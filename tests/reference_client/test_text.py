@@ -1,4 +1,4 @@
-"""What others wrote is shown on one line and moves nothing."""
+"""Text of others is shown on one line and cannot move the cursor."""
 
 import unicodedata
 

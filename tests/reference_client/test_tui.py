@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from reference_client import ChatClient
-from reference_client.errors import Exit, Unreachable
+from reference_client.errors import ExitStatus, Unreachable
 from tcrp import Create, Join
+from tcrp.endpoint import Endpoint
+from tests.reference_client.odd_server import WELCOME, StartOdd, answering
+from tests.reference_client.processes import PATIENCE, DialectServer
 
 pytest.importorskip("textual")
 
@@ -17,11 +20,9 @@ from textual.widgets import Input, RichLog
 
 from reference_client.tui import ChatApp
 
-PATIENCE = 30.0
-
 
 @asynccontextmanager
-async def screen(endpoint) -> AsyncIterator[tuple[ChatApp, "Pilot[int]", ChatClient]]:
+async def screen(endpoint: Endpoint) -> AsyncIterator[tuple[ChatApp, "Pilot[int]", ChatClient]]:
     """Alice at her screen in bob's room."""
     async with (
         asyncio.timeout(PATIENCE),
@@ -42,7 +43,7 @@ async def until(pilot: "Pilot[int]", condition: Callable[[], bool]) -> None:
         await pilot.pause()
 
 
-def test_says_and_shows(server) -> None:
+def test_says_and_shows(server: DialectServer) -> None:
     async def go() -> None:
         async with screen(server.endpoint) as (app, pilot, bob):
             assert (app.title, app.sub_title) == ("r", "alice")
@@ -57,7 +58,7 @@ def test_says_and_shows(server) -> None:
     asyncio.run(go())
 
 
-def test_notices_and_errors_look_different(server) -> None:
+def test_notices_and_errors_look_different(server: DialectServer) -> None:
     async def go() -> None:
         async with (
             asyncio.timeout(PATIENCE),
@@ -84,9 +85,9 @@ def test_notices_and_errors_look_different(server) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "status"),
-    [((*"exit", "enter"), Exit.LEFT), (("ctrl+d",), Exit.LEFT), (("ctrl+c",), Exit.INTERRUPTED)],
+    [((*"exit", "enter"), ExitStatus.LEFT), (("ctrl+d",), ExitStatus.LEFT), (("ctrl+c",), ExitStatus.INTERRUPTED)],
 )
-def test_leaving(server, keys: tuple[str, ...], status: Exit) -> None:
+def test_leaving(server: DialectServer, keys: tuple[str, ...], status: ExitStatus) -> None:
     async def go() -> None:
         async with screen(server.endpoint) as (app, pilot, _):
             await pilot.press(*keys)
@@ -96,24 +97,19 @@ def test_leaving(server, keys: tuple[str, ...], status: Exit) -> None:
     asyncio.run(go())
 
 
-def test_the_room_closes(server) -> None:
+def test_the_room_closes(server: DialectServer) -> None:
     async def go() -> None:
         async with screen(server.endpoint) as (app, pilot, bob):
             await bob.leave()
             await until(pilot, lambda: app.return_value is not None)
-            assert app.return_value == Exit.CLOSED
+            assert app.return_value == ExitStatus.CLOSED
 
     asyncio.run(go())
 
 
-def test_the_chat_port_closes(odd, welcome) -> None:
-    def serve(connection) -> None:
-        connection.recv(65536)
-        connection.sendall(welcome)
-        connection.close()
-
+def test_the_chat_port_closes(odd: StartOdd) -> None:
     async def go() -> None:
-        server = odd(serve)
+        server = odd(answering(WELCOME))
         server.udp.close()
         async with (
             asyncio.timeout(PATIENCE),
@@ -122,7 +118,7 @@ def test_the_chat_port_closes(odd, welcome) -> None:
             app = ChatApp(chat)
             async with app.run_test() as pilot:
                 await until(pilot, lambda: app.return_value is not None)
-            assert app.return_value == Exit.UNREACHABLE
+            assert app.return_value == ExitStatus.UNREACHABLE
             assert isinstance(app.failure, Unreachable)
 
     asyncio.run(go())
