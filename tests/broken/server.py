@@ -1,11 +1,8 @@
-"""Our own server with one fault: `python server.py FAULT --dialect NAME ...`; what follows is as of `tcrp-server`."""
+"""Our own server with one fault: `python server.py FAULT --dialect NAME ...`, with the options of `tcrp-server`."""
 
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from broken import FAULTS, Spoken
+from typing import Any
 
 import reference_server.control
 import reference_server.server
@@ -16,22 +13,26 @@ from tcrp.dialects import Dialect
 
 
 def main(name: str, words: list[str]) -> int:
-    """Start it with this class in place of the server's own. The exit code."""
+    """Start the server with a class of this fault in place of its own. The exit code."""
+    from tests.broken.faults import FAULTS, WrongDialect
+
     instead = FAULTS[name].instead
     if issubclass(instead, Relay):
-        reference_server.server.Relay = instead  # type: ignore[misc]
+        vars(reference_server.server)["Relay"] = instead
     elif issubclass(instead, Connection):
-        reference_server.control.Connection = instead  # type: ignore[misc]
+        vars(reference_server.control)["Connection"] = instead
     else:
-        assert issubclass(instead, Spoken)
+        assert issubclass(instead, WrongDialect)
 
         class Server(reference_server.server.Server):
-            def __init__(self, dialect: Dialect, *others: object, **named: object) -> None:
-                super().__init__(instead(dialect), *others, **named)  # type: ignore[arg-type]
+            def __init__(self, dialect: Dialect, *others: Any, **named: Any) -> None:
+                wrong: Any = instead(dialect)
+                super().__init__(wrong, *others, **named)
 
-        cli.Server = Server  # type: ignore[misc]
+        vars(cli)["Server"] = Server
     return cli.main(words)
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the folder that holds the package `tests`
     sys.exit(main(sys.argv[1], sys.argv[2:]))

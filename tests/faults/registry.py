@@ -1,22 +1,22 @@
 """Where variants of the plain server are registered by name, and the command that runs one of them."""
 
-from __future__ import annotations
-
 import argparse
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from plain import Server
+from tests.faults.plain import Server
+
+TESTS = Path(__file__).parent.parent
+S = TypeVar("S", bound=type[Server])
 
 
 class Variant(NamedTuple):
-    """`clause` is where a suite must report it (for a right server: what it makes use of).
+    """`clause` is where a suite must report it (of a right server: the clause that it makes use of).
 
-    `also` holds the clauses that may be reported with it, where one cannot tell them apart.
+    `also` holds the clauses that may be reported with it, where they cannot be told apart.
     """
 
     name: str
@@ -36,20 +36,20 @@ def _register(table: dict[str, Variant], variant: Variant) -> None:
     table[variant.name] = variant
 
 
-def fault(name: str, clause: str, *, also: tuple[str, ...] = (), note: str) -> Callable[[type], type]:
-    """Registers a server with one wrong way."""
+def fault(name: str, clause: str, *, also: tuple[str, ...] = (), note: str) -> Callable[[S], S]:
+    """Registers a server that is wrong in one way."""
 
-    def register(server: type[Server]) -> type[Server]:
+    def register(server: S) -> S:
         _register(FAULTS, Variant(name, server, clause, also, note))
         return server
 
     return register
 
 
-def odd(name: str, *clauses: str, note: str) -> Callable[[type], type]:
-    """Registers a server that is right, though few would write it so."""
+def odd(name: str, *clauses: str, note: str) -> Callable[[S], S]:
+    """Registers a server that is right but unusual."""
 
-    def register(server: type[Server]) -> type[Server]:
+    def register(server: S) -> S:
         _register(ODD, Variant(name, server, clauses[0], clauses[1:], note))
         return server
 
@@ -57,20 +57,29 @@ def odd(name: str, *clauses: str, note: str) -> Callable[[type], type]:
 
 
 def by_clause(variant: Variant) -> tuple[int, int, str]:
-    section, number, letter = re.fullmatch(r"TCRP-(\d+)\.(\d+)([a-z]?)", variant.clause).groups()
+    """The key that sorts variants by clause, so that 3.10 comes after 3.9. Raises ValueError for what is no clause."""
+    found = re.fullmatch(r"TCRP-(\d+)\.(\d+)([a-z]?)", variant.clause)
+    if found is None:
+        raise ValueError(f"{variant.name} names no clause: {variant.clause}")
+    section, number, letter = found.groups()
     return int(section), int(number), letter
 
 
-def _load(modules: Iterable[str], name: str | None) -> None:
-    """Import what registers this name, or everything: hundreds of servers are started, and that is most of a start."""
-    folder = Path(sys.argv[0]).parent
-    for module in modules:
-        if name is None or f'"{name}"' in (folder / f"{module}.py").read_text(encoding="utf-8"):
-            import_module(module)
+def load(folder: str, name: str | None = None) -> None:
+    """Import the modules of tests/faults or tests/odd that register this name, or all of them.
+
+    Hundreds of servers are started, and importing is most of a start.
+    """
+    for path in sorted((TESTS / folder).glob("clauses_*.py")):
+        if name is None or f'"{name}"' in path.read_text(encoding="utf-8"):
+            import_module(f"tests.{folder}.{path.stem}")
 
 
-def main(option: str, table: dict[str, Variant], modules: Iterable[str] = ()) -> None:
-    """The command line of both collections; `option` is the one that picks the variant, `modules` register them."""
+def main(option: str, table: dict[str, Variant], folder: str | None = None) -> None:
+    """The command line of both collections. `option` picks the variant, the modules in `folder` register them.
+
+    Without a folder, `table` holds them already.
+    """
     parser = argparse.ArgumentParser(description=f"A TCRP server, right but for what --{option} names.")
     parser.add_argument(f"--{option}", dest="name", default="none", metavar="NAME", help="none: the plain server")
     parser.add_argument("--host", default="127.0.0.1")
@@ -79,7 +88,8 @@ def main(option: str, table: dict[str, Variant], modules: Iterable[str] = ()) ->
     parser.add_argument("--idle-timeout", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--list", action="store_true", help="name, clause, other clauses, note; tab-separated")
     arguments = parser.parse_args()
-    _load(modules, None if arguments.list else arguments.name)
+    if folder is not None:
+        load(folder, None if arguments.list else arguments.name)
     if arguments.list:
         for variant in sorted(table.values(), key=by_clause):
             print(variant.name, variant.clause, ",".join(variant.also) or "-", variant.note, sep="\t")

@@ -1,40 +1,10 @@
-"""Runs the plain TCRP server with one fault: `python server.py --fault NAME`; `--list` shows them all."""
+"""Runs the plain TCRP server with one fault: `python server.py --fault NAME`. `--list` shows them all."""
 
-from __future__ import annotations
-
-from registry import FAULTS, main
-
-MODULES = (
-    "activity",
-    "bounds",
-    "capacity",
-    "chat",
-    "commands",
-    "control",
-    "corners",
-    "datagrams",
-    "fatal",
-    "frame",
-    "hearing",
-    "identity",
-    "idling",
-    "joining",
-    "languages",
-    "leaving",
-    "lenient",
-    "malformed",
-    "messages",
-    "names",
-    "outgoing",
-    "parting",
-    "passwords",
-    "payload",
-    "refusals",
-    "remembering",
-    "rooms",
-    "staying_up",
-)
-"""Each registers its faults."""
+import sys
+from pathlib import Path
 
 if __name__ == "__main__":
-    main("fault", FAULTS, MODULES)
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the folder that holds the package `tests`
+    from tests.faults.registry import FAULTS, main
+
+    main("fault", FAULTS, "faults")

@@ -1,6 +1,4 @@
-"""Every fault and every odd server starts, says so, and stops; their lists can be read by a program."""
-
-from __future__ import annotations
+"""Every fault and every odd server starts, says so, and stops. Their lists can be read by a program."""
 
 import ast
 import contextlib
@@ -8,14 +6,13 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-SCRIPTS = {"fault": HERE / "server.py", "odd": HERE.parent / "odd" / "server.py"}
-WAIT = 10.0  # seconds; how long anything may take before a test gives up
+from tests.faults.processes import SCRIPTS, TESTS, WAIT, start
+
+HEADING_OR_NAME = re.compile(r'^# (\d+\.\d+[a-z]?): .* -+$|"([a-z0-9-]+)"', re.MULTILINE)
 
 
 def listed(option: str) -> list[list[str]]:
@@ -33,16 +30,14 @@ BY_CLAUSE = {
 
 
 @pytest.mark.parametrize("variants", BY_CLAUSE.values(), ids=BY_CLAUSE)
-def test_variants_start_and_stop(
-    started: Callable[..., contextlib.AbstractContextManager], variants: list[tuple[str, str]]
-) -> None:
+def test_variants_start_and_stop(variants: list[tuple[str, str]]) -> None:
     with contextlib.ExitStack() as stack:
-        targets = [stack.enter_context(started(option, name)) for option, name in variants]
+        targets = [stack.enter_context(start(option, name)) for option, name in variants]
         for target in targets:
             target.process.terminate()
         for target in targets:
             assert target.process.wait(WAIT) == 0
-            assert target.process.stderr.read() == ""
+            assert target.errors() == ""
 
 
 @pytest.mark.parametrize("option", SCRIPTS)
@@ -62,11 +57,64 @@ def test_an_unknown_name_is_one_clear_line(option: str) -> None:
     assert f"--{option} no-such: no such name; --list shows them" in result.stderr
 
 
-SOURCES = [path for path in [*HERE.glob("*.py"), *HERE.parent.glob("odd/*.py")] if not path.name.startswith("test_")]
+# the order ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path.name != "conftest.py"], ids=lambda path: path.name)
-def test_the_servers_import_nothing_of_the_project(path: Path) -> None:
-    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports}
-    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names | {source.stem for source in SOURCES}
+def key(clause: str) -> tuple[int, int, str]:
+    """What sorts clauses, so that 3.10 comes after 3.9. In the name of a module it is written 3_10."""
+    found = re.fullmatch(r"(\d+)[._](\d+)([a-z]?)", clause)
+    assert found, clause
+    return int(found[1]), int(found[2]), found[3]
+
+
+def bounds(path: Path) -> tuple[tuple[int, int, str], tuple[int, int, str]]:
+    """The first and the last clause that the name of a module says. 2_3 stands for 2.3a, 2.3b and so on."""
+    first, _, last = path.stem.removeprefix("clauses_").partition("_to_")
+    section, number, letter = key(last or first)
+    return key(first), (section, number, letter or "z")
+
+
+@pytest.mark.parametrize("option", SCRIPTS)
+def test_variants_stand_under_the_heading_of_their_clause_in_the_order_of_clauses(option: str) -> None:
+    clauses = {name: clause.removeprefix("TCRP-") for name, clause, *_ in LISTED[option]}
+    found = []
+    for path in sorted(SCRIPTS[option].parent.glob("clauses_*.py")):
+        first, last = bounds(path)
+        heading = ""
+        for match in HEADING_OR_NAME.finditer(path.read_text(encoding="utf-8")):
+            heading = match[1] or heading
+            if match[2] in clauses:
+                assert clauses[match[2]] == heading, match[2]
+                assert first <= key(heading) <= last, path.name
+                found.append(match[2])
+    assert found == [row[0] for row in LISTED[option]]
+
+
+# what the servers are made of ---------------------------------------------------------------------
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(TESTS.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SERVERS = {
+    dotted(path): path
+    for script in SCRIPTS.values()
+    for path in sorted(script.parent.rglob("*.py"))
+    if not path.name.startswith("test_") and path.name != "conftest.py"
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_servers_import_nothing_of_the_project(name: str) -> None:
+    tree = ast.parse(SERVERS[name].read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module
+            assert not node.level
+            imported.add(node.module)
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    assert {one for one in imported if one.partition(".")[0] not in sys.stdlib_module_names} <= {*SERVERS}

@@ -1,20 +1,13 @@
-"""Servers that are right and that few would write: `python server.py --odd NAME`; `--list` shows them all.
+"""Runs a TCRP server that is right but unusual: `python server.py --odd NAME`. `--list` shows them all.
 
-A suite that reports one of these is wrong. They deviate from the plain server in ../faults, within the
-protocol.
+A suite that reports one of these is wrong.
 """
-
-from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "faults"))
-
-from registry import ODD, main
-
-MODULES = ("odd_chat", "odd_control", "odd_information", "odd_sockets", "odd_timing", "odd_tokens")
-"""Each registers its servers."""
-
 if __name__ == "__main__":
-    main("odd", ODD, MODULES)
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the folder that holds the package `tests`
+    from tests.faults.registry import ODD, main
+
+    main("odd", ODD, "odd")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from conformance.clauses import PREFIX, Clause, Level, all_clauses
+from conformance.spec.clauses import PREFIX, Clause, Level, all_clauses
 from tcrp import __version__
 
 HEAD = """\

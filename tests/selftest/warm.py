@@ -6,11 +6,11 @@ from pkgutil import iter_modules
 
 from hypothesis import strategies as st
 
-import conformance.examination
-import conformance.presentation
+import conformance.engine.rerun.repetition
+import conformance.report.finding_rows
 import conformance.run
 import conformance.suite
-from conformance.clauses import all_clauses
+from conformance.spec.clauses import all_clauses
 
 for _module in iter_modules(conformance.suite.__path__):
     import_module(f"conformance.suite.{_module.name}")
