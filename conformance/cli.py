@@ -13,12 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from conformance import clauses, index
-from conformance.clauses import Clause, Level, UnknownClause
-from conformance.home import stranger
-from conformance.verdicts import CommandError, Exit
-
-REPORTS = ("json", "junit", "html", "md")
+from conformance.engine.options import AUTO, SERVER, TLS, declare
+from conformance.installation import missing, shadowing
+from conformance.outcome.verdicts import CommandError, Exit
+from conformance.report.formats import KINDS
+from conformance.spec import clauses
+from conformance.spec import suite_index as index
+from conformance.spec.clauses import Clause, Level, UnknownClause
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,13 +36,13 @@ def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script. Returns the exit code; see conformance.verdicts.Exit."""
+    """The console script. Returns the exit code; see conformance.outcome.verdicts.Exit."""
     if sys.stdout is None:  # closed by whoever has started us
         sys.stdout = StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an arrow is no reason to fail in a Latin locale
-    if (problem := stranger()) is not None:
+    if (problem := shadowing()) is not None:
         fail(problem)
     arguments = _parser().parse_args(argv)
     try:
@@ -93,35 +94,21 @@ def _parser() -> Parser:
         "4 usage, 5 nothing judged, 6 unreachable, 7 the target died.",
     )
     run.add_argument("clauses", nargs="*", metavar="CLAUSE", help="clauses (4.3a), groups (4.3) or sections (4)")
-    _server(run)
-    run.add_argument(
-        "--dialect", metavar="auto|NAME|FILE", default="auto",
-        help="the dialect it speaks: a built-in one, a .toml file that says another, or auto: tcrp if the plain "
-        "conversation works in it, else what a probe finds (default: auto)",
-    )  # fmt: skip
+    declare(run.add_argument, dialect=AUTO)
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
-    run.add_argument("--skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
     run.add_argument(
         "--level",
         choices=[level.lower() for level in Level],
         default="must",
         help="what counts for exit 1 (default: must)",
     )
-    run.add_argument("--examples", metavar="N", type=int, help="examples a property (default: 3)")
-    run.add_argument("--runs", metavar="N", type=int, default=3, help="how often a failure is repeated (default: 3)")
-    run.add_argument("--seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
-    run.add_argument(
-        "--idle-timeout", metavar="S", type=float, help="the server's idle time: judge the idle clauses too"
-    )
-    run.add_argument("--timeout", metavar="auto|S", type=_timeout, help="seconds to wait for an answer (default: auto)")
-    run.add_argument("--max-time", metavar="S", type=float, help="judge nothing more after this many seconds")
     run.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
     run.add_argument(
         "--report",
         metavar="KIND",
         type=_reports,
         default=("json",),
-        help=f"comma-separated: {', '.join(REPORTS)} (default: json)",
+        help=f"comma-separated: {', '.join(KINDS)} (default: json)",
     )
     run.add_argument("--deviations", metavar="FILE", help="TOML: what is known to fail, and why")
     loudness = run.add_mutually_exclusive_group()
@@ -144,7 +131,7 @@ def _parser() -> Parser:
         "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 2 interrupted, 4 usage, "
         "6 unreachable, 7 the server died.",
     )
-    _server(probe)
+    declare(probe.add_argument, SERVER)
     probe.add_argument("-o", "--output", metavar="FILE", help="where the dialect file goes (default: the screen)")
     probe.set_defaults(command=_probe)
 
@@ -155,7 +142,8 @@ def _parser() -> Parser:
         "0 FIXED, 1 FAILED, 2 interrupted, 3 the suite's own fault, 4 usage, 5 nothing judged, 6 unreachable.",
     )
     replay.add_argument("file", metavar="FILE", help="a replay file, such as tcrp-report/findings/2.5a.json")
-    _server(replay, " (default: as in the run)")
+    declare(replay.add_argument, SERVER, tail=" (default: as in the run)")
+    declare(replay.add_argument, TLS)
     replay.add_argument("--runs", metavar="N", type=int, default=3, help="how often (default: 3)")
     replay.set_defaults(command=_replay)
 
@@ -166,7 +154,7 @@ def _parser() -> Parser:
         "Exit codes: 0 the rate was held without loss, 1 it was not, 2 interrupted, 3 the generator did not reach it, "
         "4 usage, 5 the server did not take so many, 6 unreachable, 7 the server died. Needs Linux.",
     )
-    _server(load)
+    declare(load.add_argument, SERVER)
     load.add_argument("--dialect", metavar="NAME|FILE", default="tcrp", help="the dialect it speaks (default: tcrp)")
     load.add_argument("--rooms", metavar="N", type=int, help="rooms (default: 500, or 1 where there are no rooms)")
     load.add_argument("--members", metavar="N", type=int, default=10, help="members of a room (default: 10)")
@@ -193,37 +181,11 @@ def _parser() -> Parser:
     return parser
 
 
-def _server(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
-    """Where the server is, or how to start it. `otherwise`: what is done where neither is said."""
-    where = f"the server; a missing port is the dialect's usual one; no TCP is '-'; IPv6 in brackets{otherwise}"
-    parser.add_argument("-t", "--target", metavar="HOST[:TCP[:UDP]]", type=_something, help=where)
-    how = f"start the server; {{tcp}} and {{udp}} in it become free ports{otherwise}"
-    parser.add_argument("--exec", metavar="CMD", type=_something, help=how)
-    parser.add_argument(
-        "--ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --exec (default: 10)"
-    )
-
-
-def _something(text: str) -> str:
-    if not text.strip():  # as of a variable that is not set
-        raise argparse.ArgumentTypeError(f"{text!r} is empty")
-    return text
-
-
-def _timeout(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a number of seconds") from None
-
-
 def _reports(text: str) -> tuple[str, ...]:
     kinds = tuple(text.split(","))
     for kind in kinds:
-        if kind not in REPORTS:
-            raise argparse.ArgumentTypeError(f"there is no report {kind!r}: choose from {', '.join(REPORTS)}")
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"there is no report {kind!r}: choose from {', '.join(KINDS)}")
     return kinds
 
 
@@ -245,7 +207,7 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with _needing("replaying"):
-        from conformance.again import replay
+        from conformance.report.repro.replay import replay
     return int(replay(arguments))
 
 
@@ -260,7 +222,7 @@ def _load(arguments: argparse.Namespace) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from conformance import compare
+    from conformance.report import compare
 
     try:
         difference = compare.compare(compare.load(Path(arguments.old)), compare.load(Path(arguments.new)))
@@ -276,7 +238,7 @@ def _needing(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f"{what} needs {error.name}: pip install 'tcrp[conformance]'")
+        fail(missing(what, error.name))
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """The suite as a pytest plugin: `pytest --tcrp-target 127.0.0.1:9001 --pyargs conformance` in anybody's repository.
 
-It holds the options, the endpoint under test, the plain conversation and the fixture `bench`, and attaches to each
-test's report what was found. Loaded in every pytest run of an environment that has the package, so it imports nothing
-heavy until it is asked to test something.
+It declares the options, starts the endpoint under test, gives tests the fixture `bench`, and attaches to each test's
+report what was found. pytest loads it in every run of an environment that has the package, so it imports nothing heavy
+until it is asked to test something.
 """
 
 from __future__ import annotations
@@ -13,35 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.home import stranger
-from conformance.index import SUITE
+from conformance.engine.options import PLUGIN, UsageProblem, declare, read
+from conformance.engine.pytest_stash import session_of, use
+from conformance.installation import missing, shadowing
+from conformance.outcome.findings import OUTCOMES, Outcome
+from conformance.spec.suite_index import SUITE
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.session import Session, Tested
-
-PROPERTY = "tcrp"
-_SESSION = pytest.StashKey["Session"]()
+    from conformance.client.bench import Bench
+    from conformance.engine.session import Session, Tested
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tcrp", "TCRP conformance")
-    add = group.addoption
-    add("--tcrp-target", metavar="HOST[:TCP[:UDP]]", help="the server to test; a missing port is the dialect's default")
-    add("--tcrp-exec", metavar="CMD", help="start the server to test; {tcp} and {udp} become free ports")
-    add("--tcrp-dialect", metavar="NAME|FILE", help="the dialect it speaks (default: tcrp)")
-    add("--tcrp-clause", metavar="CLAUSE", action="append", default=[], help="only this clause, group or section")
-    add("--tcrp-skip", metavar="CLAUSE", action="append", default=[], help="not this clause, group or section")
-    add("--tcrp-examples", metavar="N", type=int, help="examples a property (default: 3)")
-    add("--tcrp-seed", metavar="N", type=int, help="draw the same examples as a run with this seed")
-    add(
-        "--tcrp-runs", metavar="N", type=int, default=3, help="how often a conversation that fails is held (default: 3)"
+    declare(group.addoption, prefix=PLUGIN)
+    group.addoption(
+        "--tcrp-clause", metavar="CLAUSE", action="append", default=[], help="only this clause, group or section"
     )
-    add("--tcrp-idle-timeout", metavar="S", type=float, help="the server's idle time: judge the idle clauses too")
-    add("--tcrp-timeout", metavar="S", type=float, help="seconds to wait for an answer (default: fitted)")
-    add("--tcrp-max-time", metavar="S", type=float, help="judge nothing more after this many seconds")
-    add("--tcrp-ready-timeout", metavar="S", type=float, default=10.0, help="seconds for --tcrp-exec to be ready")
-    add("--tcrp-report-dir", metavar="DIR", help="write report.json there")
+    group.addoption("--tcrp-report-dir", metavar="DIR", help="write report.json there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,32 +38,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(what): what a conformance test cannot do without: rooms, chat")
     config.addinivalue_line("markers", "late: a conformance test to be run after the others")
     config.addinivalue_line("markers", "hostile: a conformance test after which the server must be seen to serve")
-    if _SESSION in config.stash:
+    if session_of(config) is not None:
         return  # the command line has made it
     if config.getoption("--tcrp-target") is None and config.getoption("--tcrp-exec") is None:
         return
-    for name in ("--tcrp-target", "--tcrp-exec"):
-        if (value := config.getoption(name)) is not None and not value.strip():  # as of a variable that is not set
-            raise pytest.UsageError(f"{name} is {value!r}: it is empty")
-    if (problem := stranger()) is not None:
+    if (problem := shadowing()) is not None:
         raise pytest.UsageError(problem)
     try:
-        from conformance.endpoint import Unreachable
-        from conformance.options import UsageProblem, session_of
-        from conformance.summary import Summary
+        from conformance.engine.session import Session
+        from conformance.net.addresses import Unreachable
+        from conformance.plugin_summary import Summary
     except ModuleNotFoundError as error:
-        raise pytest.UsageError(f"the suite needs {error.name}: pip install 'tcrp[conformance]'") from None
+        raise pytest.UsageError(missing("the suite", error.name)) from None
     try:
-        session = session_of(config.option)
+        session = Session(read(config.option, config.getoption("--tcrp-clause"), prefix=PLUGIN))
     except (UsageProblem, Unreachable) as unusable:
         raise pytest.UsageError(str(unusable)) from None
     use(config, session)
     config.pluginmanager.register(Summary(session, config.getoption("--tcrp-report-dir")), "tcrp-summary")
-
-
-def use(config: pytest.Config, session: Session) -> None:
-    """Let this pytest run test the session's endpoint."""
-    config.stash[_SESSION] = session
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -91,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if _clauses_of(item)]
     if not ours:
         return
-    session = config.stash.get(_SESSION, None)
+    session = session_of(config)
     if session is None:
         for item in ours:
             item.add_marker(pytest.mark.skip(reason="no server to test: give --tcrp-target or --tcrp-exec"))
@@ -100,12 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in ours if order.keys() >= set(_clauses_of(item))]
     if dropped := [item for item in ours if item not in kept]:
         config.hook.pytest_deselected(items=dropped)
-    kept.sort(
-        key=lambda item: (
-            _lateness(item),
-            order[_clauses_of(item)[0]],
-        )
-    )
+    kept.sort(key=lambda item: (_lateness(item), order[_clauses_of(item)[0]]))
     gone = set(ours)
     items[:] = [item for item in items if item not in gone] + kept
 
@@ -113,14 +89,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def tcrp_session(pytestconfig: pytest.Config) -> Iterator[Session]:
     """The endpoint under test, started once, and the plain conversation held with it."""
-    session = pytestconfig.stash[_SESSION]
+    session = session_of(pytestconfig)
+    assert session is not None
     with session.running():
         yield session
 
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tcrp_session: Session) -> Iterator[Bench]:
-    """What a conformance test works with; see conformance.bench."""
+    """What a conformance test works with; see conformance.client.bench."""
     needs = [mark.args[0] for mark in request.node.iter_markers("needs")]
     ready = tcrp_session.begin(_tested(request.node), needs)
     yield ready
@@ -128,18 +105,52 @@ def bench(request: pytest.FixtureRequest, tcrp_session: Session) -> Iterator[Ben
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test of ours ends when the time of the run is over."""
+    session = session_of(pyfuncitem.config)
+    if session is None or not _clauses_of(pyfuncitem):
+        return (yield)
+    with session.limit.limited():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    session = item.config.stash.get(_SESSION, None)
+    session = session_of(item.config)
     if session is None or not _clauses_of(item) or not (call.when == "call" or (call.when == "setup" and call.excinfo)):
         return report
-    for outcome in session.outcomes_of(_tested(item), call):
-        report.user_properties.append((PROPERTY, outcome.as_json()))
+    from conformance.engine.outcomes import in_words
+
+    outcomes = session.outcomes_of(_tested(item), call)
+    setattr(report, OUTCOMES, outcomes)
+    for outcome in outcomes:
         if outcome.result in ("fail", "crash") and outcome.test == item.nodeid:
             report.outcome = "failed"
-            report.longrepr = session.explanation(outcome)
+            report.longrepr = in_words(outcome)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(
+    config: pytest.Config, report: pytest.CollectReport | pytest.TestReport
+) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """A worker of pytest-xdist hands the outcomes on as text."""
+    row = yield
+    if row is not None and OUTCOMES in row:
+        row[OUTCOMES] = [outcome.as_json() for outcome in row[OUTCOMES]]
+    return row
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable(
+    config: pytest.Config, data: dict[str, Any]
+) -> Generator[None, pytest.CollectReport | pytest.TestReport | None, pytest.CollectReport | pytest.TestReport | None]:
+    report = yield
+    if isinstance(report, pytest.TestReport) and (texts := getattr(report, OUTCOMES, None)):
+        setattr(report, OUTCOMES, [Outcome.of_json(text) for text in texts])
     return report
 
 
@@ -150,7 +161,7 @@ def _lateness(item: Any) -> int:
 
 
 def _tested(item: Any) -> Tested:
-    from conformance.session import Tested
+    from conformance.engine.session import Tested
 
     return Tested(_clauses_of(item), item.nodeid, item.obj, item.get_closest_marker("hostile") is not None)
 

@@ -7,32 +7,34 @@ import sys
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 import pytest
 
-from conformance import clauses, deviations, index, reports
-from conformance.causes import causes
-from conformance.clauses import Level
-from conformance.deviations import Deviation
-from conformance.endpoint import Unreachable
-from conformance.home import cache_folder
-from conformance.options import AUTO, UsageProblem, session_of
-from conformance.presentation import Findings
-from conformance.screen import print_end, print_findings
-from conformance.session import Session
-from conformance.terminal import Progress
-from conformance.verdicts import CommandError, Exit, Verdict, exit_code
+from conformance.engine.options import AUTO, UsageProblem, read
+from conformance.engine.session import Session
+from conformance.installation import cache_folder
+from conformance.net.addresses import Unreachable
+from conformance.outcome import deviations
+from conformance.outcome.causes import causes
+from conformance.outcome.deviations import Deviation
+from conformance.outcome.verdicts import CommandError, Exit, Verdict, exit_code
+from conformance.report import formats as reports
+from conformance.report.finding_rows import finding_rows
+from conformance.report.live import Progress
+from conformance.report.model import deviation_row
+from conformance.report.repro.files import FindingFiles
+from conformance.report.screen import print_end, print_findings
+from conformance.spec import clauses
+from conformance.spec import suite_index as index
+from conformance.spec.clauses import Level
 from tcrp import __version__
-
-FAILING = (Verdict.FAIL, Verdict.WEAK, Verdict.CRASH, Verdict.FLAKY)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """What the arguments of the command line ask for."""
-    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
+    arguments.seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     listed = _deviations(arguments.deviations)
-    session = _session(arguments, seed)
+    session = _session(arguments)
     if not session.chosen:
         raise CommandError(_why_nothing(arguments.clauses), Exit.NOTHING)
     folder = Path(arguments.report_dir)
@@ -40,8 +42,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     progress = Progress(session, arguments.verbose - arguments.quiet)
     if not arguments.quiet:
         target = arguments.exec or session.target.endpoint
-        dialect = AUTO if session.automatic else session.bench.dialect.name
-        head = f"tcrp-conformance {__version__}  target {target}  dialect {dialect}  seed {seed}"
+        dialect = AUTO if session.options.automatic else session.bench.dialect.name
+        head = f"tcrp-conformance {__version__}  target {target}  dialect {dialect}  seed {session.options.seed}"
         progress.screen.print(head, soft_wrap=True)
         session.told = lambda line: progress.screen.print(line, soft_wrap=True)
     ended = _tests(arguments.k, progress)
@@ -50,24 +52,18 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.k is not None:
         progress.chosen = []
     try:
-        return _tell(arguments, session, progress, listed, ended, seed, folder)
+        return _tell(arguments, session, progress, listed, ended, folder)
     except BrokenPipeError:
         raise  # whoever reads the page has read enough
     except OSError as error:
         raise CommandError(_not_written(folder, error) if error.strerror else str(error), Exit.SUITE_FAULT) from None
 
 
-def _session(arguments: argparse.Namespace, seed: int) -> Session:
-    options = argparse.Namespace(
-        tcrp_target=arguments.target, tcrp_exec=arguments.exec, tcrp_dialect=arguments.dialect,
-        tcrp_clause=arguments.clauses, tcrp_skip=arguments.skip, tcrp_examples=arguments.examples, tcrp_seed=seed,
-        tcrp_idle_timeout=arguments.idle_timeout, tcrp_timeout=arguments.timeout, tcrp_max_time=arguments.max_time,
-        tcrp_ready_timeout=arguments.ready_timeout, tcrp_runs=arguments.runs,
-    )  # fmt: skip
+def _session(arguments: argparse.Namespace) -> Session:
     try:
-        return session_of(options)
+        return Session(read(arguments, arguments.clauses))
     except UsageProblem as problem:
-        raise CommandError(str(problem).replace("--tcrp-", "--")) from None
+        raise CommandError(str(problem)) from None
     except Unreachable as unreachable:
         raise CommandError(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
 
@@ -107,12 +103,12 @@ def _tests(expression: str | None, progress: Progress) -> int:
 
 def _tell(
     arguments: argparse.Namespace, session: Session, progress: Progress, listed: list[Deviation], ended: int,
-    seed: int, folder: Path,
+    folder: Path,
 ) -> Exit:  # fmt: skip
     judgements = progress.judgements()
     verdicts = {one.clause.id: str(one.verdict) for one in judgements}
     today = date.today()
-    told = [one.as_dict(deviations.state(one, verdicts.get(one.clause), today)) for one in listed]
+    told = [deviation_row(one, deviations.state(one, verdicts.get(one.clause), today)) for one in listed]
     known = {one["clause"] for one in told if one["state"] == "known"}
     for one in judgements:
         if one.clause.id in known:
@@ -128,10 +124,11 @@ def _tell(
         code = Exit.SUITE_FAULT
     if session.probed is not None and session.probed.toml is not None:
         (folder / "dialect.toml").write_text(session.probed.toml, encoding="utf-8")
-    findings = Findings(session)
-    report: dict[str, Any] = progress.report(
-        target=str(session.target.endpoint), dialect=session.bench.dialect.name, seed=seed, exit_code=code,
-        judgements=judgements, findings=findings.rows(causes(judgements), folder), deviations=told,
+    files = FindingFiles(session, folder)
+    dialect = session.bench.dialect
+    report = progress.report(
+        target=str(session.target.endpoint), dialect=dialect.name, seed=session.options.seed, exit_code=code,
+        judgements=judgements, findings=finding_rows(causes(judgements), dialect, files.write), deviations=told,
     )  # fmt: skip
     reports.write(report, folder, arguments.report)
     told_to = {"verbosity": progress.verbosity, "folder": arguments.report_dir}

@@ -1,1 +1,1 @@
-"""How much a server bears: many members at many real addresses, evenly paced, and what of it arrives, how fast."""
+"""How much a server bears: many members with sockets of their own send evenly; what arrives is counted and timed."""

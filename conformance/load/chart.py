@@ -1,19 +1,24 @@
-"""An SVG of the latency over the time of a run, on a logarithmic scale, and of what was lost when.
+"""An SVG of a run: the latency over time, on a logarithmic scale, and what was lost when.
 
-It stands alone, and is as readable on a dark page as on a light one.
+It needs no other file, and is readable on a light page and on a dark one.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Literal
 from xml.sax.saxutils import escape
+
+from conformance.load.model import LoadReport, TimelineRow
 
 WIDTH, HEIGHT = 860, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 66, 96
 """Margins of the plot."""
-BAR = 34
-"""Height of the bars of what was lost, under the plot."""
-LINES = (("max_ms", "max"), ("p99_ms", "p99"), ("p50_ms", "p50"))
+BAR_HEIGHT = 34
+"""Height of the bars under the plot, which show what was lost."""
+LINES: tuple[tuple[Literal["max_ms", "p99_ms", "p50_ms"], str], ...] = (
+    ("max_ms", "max"), ("p99_ms", "p99"), ("p50_ms", "p50"),
+)  # fmt: skip
+"""The lines of the plot: a key of the timeline, and the name and style."""
 STYLE = """
 svg { --ink: #1f2328; --faint: #d0d7de; --paper: #ffffff; --p50: #0969da; --p99: #9a6700; --max: #8250df;
   --lost: #cf222e; font: 13px system-ui, sans-serif; background: var(--paper) }
@@ -26,12 +31,10 @@ svg { --ink: #1f2328; --faint: #d0d7de; --paper: #ffffff; --p50: #0969da; --p99:
 """
 
 
-def svg(report: dict[str, Any]) -> str:
-    """The chart of a report, as load.json holds it. Points without a delivery leave a gap; without any point it is
-    empty.
-    """
-    timeline: Sequence[dict[str, Any]] = report["timeline"]
-    step: float = timeline[1]["at"] - timeline[0]["at"] if len(timeline) > 1 else report["asked"]["seconds"]
+def svg(report: LoadReport) -> str:
+    """The chart of a report. A point without a delivery leaves a gap. Without any point the chart is empty."""
+    timeline = report["timeline"]
+    step = timeline[1]["at"] - timeline[0]["at"] if len(timeline) > 1 else report["asked"]["seconds"]
     length = step * max(1, len(timeline))
     low, high = _decades(point[name] for point in timeline for name, _ in LINES)
 
@@ -66,7 +69,8 @@ def svg(report: dict[str, Any]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _title(report: dict[str, Any]) -> str:
+def _title(report: LoadReport) -> str:
+    """What was asked for."""
     asked = report["asked"]
     return (
         f"{asked['rooms']:,} rooms of {asked['members']:,}, {asked['messages_per_second']:,.6g} messages a second "
@@ -74,14 +78,15 @@ def _title(report: dict[str, Any]) -> str:
     )
 
 
-def _sum(report: dict[str, Any]) -> str:
+def _sum(report: LoadReport) -> str:
+    """What was delivered and lost."""
     share = report["lost"] / report["expected"] if report["expected"] else 0.0
     limit = "; the generator may have been the limit" if report["generator"]["limit"] else ""
     return f"{report['delivered']:,} of {report['expected']:,} deliveries, {report['lost']:,} lost ({share:.2%}){limit}"
 
 
 def _decades(values: Iterable[float | None]) -> tuple[int, int]:
-    """The powers of ten, in milliseconds, between which everything lies; at least one decade."""
+    """The powers of ten, in milliseconds, between which all values lie; at least one decade apart."""
     known = [value for value in values if value]
     low = math.floor(math.log10(min(known, default=0.1)))
     return low, max(low + 1, math.ceil(math.log10(max(known, default=10.0))))
@@ -92,7 +97,7 @@ def _ms(decade: int) -> str:
 
 
 def _ticks(length: float) -> list[float]:
-    """At most about ten round numbers of seconds."""
+    """Round numbers of seconds, about ten at the most."""
     rough = length / 8
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -100,7 +105,7 @@ def _ticks(length: float) -> list[float]:
 
 
 def _paths(points: Sequence[tuple[float, float | None]], y: Callable[[float], float]) -> list[str]:
-    """One path for each stretch without a gap; a single point is a short dash."""
+    """One path for each stretch without a gap. A single point is a short dash."""
     paths, current = [], ""
     for at, value in (*points, (0.0, None)):
         if value is None:
@@ -112,14 +117,14 @@ def _paths(points: Sequence[tuple[float, float | None]], y: Callable[[float], fl
     return paths
 
 
-def _losses(timeline: Sequence[dict[str, Any]], x: Callable[[float], float], step: float) -> list[str]:
+def _losses(timeline: Sequence[TimelineRow], x: Callable[[float], float], step: float) -> list[str]:
     foot = HEIGHT - 14
     most = max((point["lost"] for point in timeline), default=0)
     label = "nothing lost" if most <= 0 else f"lost, up to {most:,} in {step:.2g} s"
-    parts = [_rule(LEFT, foot, WIDTH - RIGHT, foot), _text(LEFT, foot - BAR - 4, label)]
+    parts = [_rule(LEFT, foot, WIDTH - RIGHT, foot), _text(LEFT, foot - BAR_HEIGHT - 4, label)]
     for point in timeline:
         if point["lost"] > 0:
-            height = max(2.0, BAR * point["lost"] / most)
+            height = max(2.0, BAR_HEIGHT * point["lost"] / most)
             parts.append(
                 f'<rect class="lost" x="{x(point["at"]):.1f}" y="{foot - height:.1f}" '
                 f'width="{max(1.0, x(step) - x(0)):.1f}" height="{height:.1f}"/>'

@@ -4,43 +4,46 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 CLOSE_ENOUGH = 1.1
-"""How far the rate that was held and the one that was not may be apart in the end."""
+"""Upper bound of the lowest rate that was not held, in multiples of the highest that was, at the end."""
 LEAST = 0.05
-"""Messages a second of each member."""
+"""Lower bound of the rate, in messages a second of each member."""
 KEEPS_UP = 0.5
 """Seconds after the last message, in which the last delivery of a rate that is held has come."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One short run. `why`: what was wrong, "" if the rate was held; `ours`: it was the generator that could not."""
+class RateStep:
+    """One short run. `rate`: messages a second of each member; `why`: what was wrong, "" if the rate was held;
+    `generator`: the generator was the limit.
+    """
 
     rate: float
     why: str = ""
-    ours: bool = False
+    generator: bool = False
 
     @property
     def held(self) -> bool:
+        """Whether the rate was held."""
         return not self.why
 
 
 @dataclass
-class Search:
-    """What was tried, and what it came to. `held`: the highest rate that was, `failed`: the lowest above it that was
-    not, each None if there is none.
-    """
+class RateSearch:
+    """The rates that were tried, and what they came to."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RateStep] = field(default_factory=list)
 
     @property
     def held(self) -> float | None:
+        """The highest rate that was held while no lower one failed. None: there is none."""
         return max((step.rate for step in self.steps if step.held and not self._fails_at(step.rate)), default=None)
 
     def _fails_at(self, rate: float) -> bool:
         return any(not step.held and step.rate <= rate for step in self.steps)
 
     @property
-    def failed(self) -> Step | None:
+    def failed(self) -> RateStep | None:
+        """The lowest rate above `held` that was not held. None: there is none."""
         held = self.held or 0.0
         return min(
             (step for step in self.steps if not step.held and step.rate > held),
@@ -49,14 +52,17 @@ class Search:
         )
 
     @property
-    def bounded_by_us(self) -> bool:
-        """The generator could not send or read faster: the server might hold more."""
-        return self.failed is not None and self.failed.ours
+    def bounded_by_generator(self) -> bool:
+        """Whether the generator could not send or read faster: the server might hold more."""
+        return self.failed is not None and self.failed.generator
 
 
-def search(try_at: Callable[[float], Step | None], first: float) -> Search:
-    """Find the rate. `try_at` None: it is to end here. A step that fails for the generator's sake is a bound, too."""
-    found = Search()
+def search(try_at: Callable[[float], RateStep | None], first: float) -> RateSearch:
+    """Find the highest rate that is held, beginning with `first`.
+
+    `try_at`: makes a run at a rate; None ends the search. A step that fails because of the generator is a bound, too.
+    """
+    found = RateSearch()
     rate = first
     while (step := try_at(rate)) is not None:
         found.steps.append(step)

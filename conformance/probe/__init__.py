@@ -1,1 +1,1 @@
-"""How a server that nobody here has seen talks: ask it, read what comes, say it as a dialect."""
+"""Finding out how an unknown server talks: questions, what the answers mean, and a dialect file."""

@@ -1,345 +1,149 @@
-"""`tcrp-conformance probe`: find out how a running server talks, and name the dialect."""
+"""Finding out how a running server talks: a built-in dialect by its name, or a dialect file."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from conformance.endpoint import Target, Unreachable, refuses
-from conformance.probe import families, replying, rules, telling
-from conformance.probe.asking import Answered, Control, fresh
-from conformance.probe.chatting import Chat
-from conformance.probe.conversations import Died, Line, OutOfTime
-from conformance.probe.learning import Notebook, Sure
-from conformance.probe.members import NoChat
-from conformance.probe.verifying import Verified, verify
-from conformance.verdicts import Exit
-from tcrp import Dialect
-from tcrp.dialects.answers import Answers
-from tcrp.dialects.framed import Framed
+from conformance.net.ports import refuses
+from conformance.net.target import Target, Unreachable
+from conformance.probe.interview import Interview
+from conformance.probe.questions.built_in import nearest, spoken
+from conformance.probe.questions.chat.chat import ProbedChat
+from conformance.probe.questions.chat.listening import overheard
+from conformance.probe.questions.chat.talk import NoChat
+from conformance.probe.questions.requests.asking import Requester
+from conformance.probe.questions.requests.search import RequestSearch
+from conformance.probe.result import Probed, ResultWriter
+from conformance.probe.verifying import Verifier
+from conformance.probe.wire.server import Died
+from conformance.probe.wire.tcp import Tell
+from conformance.probe.wire.timing import OutOfTime
+from conformance.probe.wire.wire import Wire
+
+__all__ = ["Probed", "Tell", "probe"]
 
 SECONDS = 22.0
-"""After these no more questions are asked: what was learnt is still to be verified, and all of it takes under 30 s."""
+"""How long questions are asked. What was learnt is verified after that, and all of it takes less than 30 s."""
 LIKELY = 8
-"""Requests that are tried before the built-in dialects that are code."""
-Tell = Callable[[str], None]
-
-
-@dataclass
-class Probed:
-    """What a probe found. `dialect` is None if nothing was understood.
-
-    `name`: a built-in dialect's; else `toml` is the text of a dialect file. `part`: what does not work, in words;
-    `died`: the server did, and after what. `lines`: all of it, for a person.
-    """
-
-    dialect: Dialect | None = None
-    name: str | None = None
-    toml: str | None = None
-    part: str = ""
-    died: str | None = None
-    lines: list[str] = field(default_factory=list)
-    notes: Notebook = field(default_factory=Notebook)
-    seconds: float = 0.0
-
-    @property
-    def code(self) -> Exit:
-        if self.died is not None:
-            return Exit.DIED
-        return Exit.FAILED if self.dialect is None else Exit.CONFORMS
+"""How many shapes of requests are tried before the built-in dialects that are code."""
 
 
 def probe(target: Target, *, name: str = "probed", seconds: float = SECONDS, tell: Tell = lambda text: None) -> Probed:
-    """Ask a server how it talks. The target is started already. `name`: of the dialect, if it is none of the built-in.
+    """Ask a server how it talks. The target is started already.
 
-    Raises Unreachable where there was nobody from the beginning.
+    `name`: of the dialect, if it is none of the built-in; `seconds`: how long questions may be asked; `tell`: is called
+    with what is asked next, in words. Raises Unreachable if there was nobody from the beginning.
     """
     begun = time.monotonic()
-    line = Line(target, seconds, tell)
+    wire = Wire(target, seconds, tell)
     try:
-        probed = _Probe(line, name).run()
+        result = _Probe(wire, name).run()
     finally:
-        line.close()
-    probed.seconds = time.monotonic() - begun
-    return probed
+        wire.close()
+    result.died = wire.server.died
+    result.seconds = time.monotonic() - begun
+    return result
 
 
 class _Probe:
-    def __init__(self, line: Line, name: str) -> None:
-        self.line = line
-        self.name = name
-        self.notes = Notebook()
-        self.probed = Probed(notes=self.notes)
-        self.control = Control(line, self.notes)
-        self.chat = Chat(self.control)
-        self.no_chat = ""
-        self.joined: Answered | None = None
-        self.wide: Answered | None = None
-        self.refused = False
-        self.early = Verified((), "the server had died")
+    """One probe from the first request to the result."""
+
+    def __init__(self, wire: Wire, name: str) -> None:
+        self._wire = wire
+        self._result = Probed()
+        self._requester = Requester(wire, self._result.notes)
+        self._search = RequestSearch(self._requester)
+        self._chat = ProbedChat(self._requester)
+        self._verifier = Verifier(wire)
+        self._interview = Interview(self._chat, self._verifier, name)
+        self._writer = ResultWriter(wire, self._result, self._chat.facts)
 
     def run(self) -> Probed:
-        if self.line.target.endpoint.tcp is None:
-            return self._udp_only()
+        if not self._wire.server.has_tcp:
+            return self._probe_udp()
         try:
-            if not (found := self.control.find(most=LIKELY)):
+            found = self._search.find(most=LIKELY)
+            if not found:
                 if (built_in := self._speaks_built_in()) is not None:
                     return built_in
-                found = self.control.find()
+                found = self._search.find()
         except Died as died:
-            if self.line.exchanges:
-                return self._gone(str(died))
-            knock = bytes([len("alicia")]) + b"alicia"  # stage 1's registration
-            there = not refuses(self.line.asking(), knock, 0.2)
-            if there and (without := self._speaks_built_in(tcp=False)) is not None:
-                return without
-            raise Unreachable(str(died)) from None
+            return self._died_at_first(died)
         except OutOfTime:
             found = False
         if not found:
-            return self._not_understood()
-        self._learn()
+            return self._writer.not_understood(self._search.first_unread)
+        self._interview.ask_all()
         try:
             return self._name()
         finally:
-            self.chat.close_rooms()
+            self._chat.rooms.close_all()
 
-    # --------------------------------------------------------------------------------------------------- the questions
-
-    def _learn(self) -> None:
-        control, chat = self.control, self.chat
-        refusals = replying.Refusals({})
-        self._stage("requests", control.narrow)
-        self._stage("refusals", lambda: self._ask_refusals(refusals))
-        self._stage("chat", lambda: self._learn_chat(chat))
-        if not chat.seen and not self.no_chat:
-            self.no_chat = "no datagram reached anybody before the time for questions was over"
-        self._stage("passwords", lambda: replying.ask_password(control, refusals))
-        self._conclude(refusals)
-        if not self.line.target.owned:  # what follows ends some servers
-            self._stage("verification", self._verify_early)
-        self._stage("malformed requests", lambda: replying.ask_malformed(control, refusals))
-        if not self.no_chat:
-            self._stage("messages that are not UTF-8", lambda: self._ask(lambda: rules.learn_bytes(chat)))
-        self._conclude(refusals)
-
-    def _conclude(self, refusals: replying.Refusals) -> None:
-        """From what was answered so far to answers about replies."""
-        control = self.control
-        self.refused = any(not one.got or one.reply.last.kind != "bytes" for _, one in refusals.items())
-        replying.learn_framing(control, self.joined, self.wide)
-        replying.learn_token(control)
-        replying.learn_status(control, refusals)
-        data = control.good.got if control.good else b""
-        if b"\\u" in data or any(b"\\u" in one.got for _, one in refusals.items()):
-            self.notes.learn("json.escapes", True, "so is the JSON that came", data)
-        for key, value in self.chat.declared().items():
-            self.notes.learn(key, value, "without it a CREATE got no token")
-
-    def _ask_refusals(self, refusals: replying.Refusals) -> None:
-        control = self.control
-        room = control.create("CREATE of a room to try").room
-        self.joined = control.request("JOIN of it", room, "bobby", join=True)
-        refusals.found |= replying.ask_refusals(control, room).found
-        if control.good is not None and control.good.reply.framed:
-            self.wide = control.request("CREATE of a room named in Japanese", f"部屋{fresh()[:5]}", "alicia")
-
-    def _learn_chat(self, chat: Chat) -> None:
-        try:
-            if not chat.anybody_there():
-                self.no_chat = f"nothing listens on UDP port {self.line.udp[1]}"
-                return
-            chat.find()
-        except NoChat as none:
-            self.no_chat = str(none)
-            return
-        for what in (
-            chat.learn_address, lambda: rules.learn_layouts(chat), lambda: rules.learn_delivery(chat),
-            lambda: rules.learn_joined(chat), lambda: rules.learn_leaving(chat),
-        ):  # fmt: skip
-            self._ask(what)
-
-    def _ask(self, what: Callable[[], None]) -> None:
-        try:
-            what()
-        except NoChat as none:
-            self.notes.remark(str(none))
-
-    def _verify_early(self) -> None:
-        self.early = self._verify(Framed(self._answers()), not self.no_chat)
-
-    def _answers(self) -> Answers:
-        endpoint = self.line.target.endpoint
-        return telling.checked(self.notes, self.notes.answers(self.name, endpoint.tcp, endpoint.udp))[0]
-
-    def _stage(self, what: str, ask: Callable[[], None]) -> None:
-        """What ends one stage does not end the others, but for the server's death."""
-        if self.probed.died is not None:
-            self.notes.not_learnt(what, "the server had died")
-            return
-        try:
-            ask()
-        except Died as died:
-            self.probed.died = str(died)
-        except OutOfTime:
-            self.notes.not_learnt(what, "the time for questions was over")
-
-    # ------------------------------------------------------------------------------------------------ what it comes to
+    def _died_at_first(self, died: Died) -> Probed:
+        """No request was understood before the server was gone. It may have UDP alone."""
+        if self._wire.tcp.exchanges:
+            return self._writer.gone(str(died))
+        registration = bytes([len("alicia")]) + b"alicia"  # of stage 1
+        is_open = not refuses(self._wire.udp.connected(), registration, 0.2)
+        if is_open and (built_in := self._speaks_built_in(tcp=False)) is not None:
+            return built_in
+        raise Unreachable(str(died)) from None
 
     def _name(self) -> Probed:
-        chats = not self.no_chat
-        answers = self._answers()
-        dialect: Dialect = Framed(answers)
-        verified = self._verify(dialect, chats)
-        if verified.failed and not self.early.failed and self.line.killers:  # what was asked after it has ended chat
-            verified = self.early
-        if self.probed.died is None and (verified.failed or not chats):
+        """The result for what was learnt, as far as it works."""
+        chats, verifier = not self._chat.facts.missing, self._verifier
+        dialect = self._interview.dialect
+        verified = verifier.verify(dialect, chat=chats)
+        if verified.failed and not verifier.early.failed and self._wire.server.killers:
+            verified = verifier.early  # a question that was asked later has ended chat
+        if self._wire.server.died is None and (verified.failed or not chats):
             if "join" not in verified.worked:
                 if (built_in := self._speaks_built_in()) is not None:
                     return built_in
-                return self._half_understood(verified)
-            if not chats and not self.refused:
-                return self._not_understood("it answers everything, right or wrong, with bytes that differ each time")
-        near = families.nearest(self.notes)
-        if near is not None and not near[1] and chats:
-            by_name = self._verify(near[0], chats)
+                example = self._requester.facts.example
+                assert example is not None
+                return self._writer.half_understood(example.first, verified)
+            if not chats and not self._interview.tells_refusals:
+                return self._writer.nothing("it answers everything, right or wrong, with bytes that differ each time")
+        near = nearest(self._result.notes)
+        if near is not None and not near.differences and chats:
+            by_name = verifier.verify(near.dialect, chat=True)
             if not by_name.failed:
-                return self._built_in(near[0], by_name)
-        return self._described(answers, verified, near)
-
-    def _described(self, answers: Answers, verified: Verified, near: tuple[Dialect, list[str]] | None) -> Probed:
-        head = [
-            f"How the server at {self.line.target.endpoint} talks, as far as it could be asked.", str(verified),
-        ]  # fmt: skip
-        if self.no_chat:
-            head.append(f"Chat is not described: {self.no_chat}.")
-        probed = self.probed
-        probed.dialect = Framed(answers)
-        probed.toml = telling.toml(self.notes, answers, head)
-        probed.part = self.no_chat or verified.failed
-        probed.lines = [
-            f"dialect: a file of its own; {verified}",
-            *self._nearest_lines(near), *telling.table(self.notes), *self._rest(),
-        ]  # fmt: skip
-        return probed
-
-    def _verify(self, dialect: Dialect, chats: bool) -> Verified:
-        if self.probed.died is not None:
-            return self.early
-        for attempt in (1, 2):
-            try:
-                verified = verify(self.line, dialect, chat=chats)
-            except Died as died:
-                verified = Verified((), str(died))
-                if not self.line.target.owned:
-                    self.probed.died = str(died)
-                    return self.early if self.early.worked else verified
-            target = self.line.target
-            again = target.owned and (target.renewable or target.ended() is not None)
-            if not verified.failed or not again or attempt == 2:
-                return verified
-            try:
-                self.line.renew()
-            except (Died, Unreachable):
-                return verified
-        raise AssertionError
-
-    def _nearest_lines(self, near: tuple[Dialect, list[str]] | None) -> list[str]:
-        if near is None:
-            return []
-        dialect, found = near
-        if not found:
-            return [f"  all that was learnt is as in {dialect.name}"]
-        rest = f" and {len(found) - 4} more" if len(found) > 4 else ""
-        return [f"  nearest: {dialect.name}, but {'; '.join(found[:4])}{rest}"]
-
-    def _rest(self) -> list[str]:
-        lines = [*telling.open_questions(self.notes)]
-        lines += [f"  also seen   {remark}" for remark in self.notes.remarks]
-        lines += [f"  in part     {self.no_chat}"] if self.no_chat else []
-        lines += [f"  ended by    {killer}" for killer in dict.fromkeys(self.line.killers)]
-        if self.probed.died is not None:
-            lines.append(f"  the server died: {self.probed.died}")
-        return lines
-
-    def _built_in(self, dialect: Dialect, verified: Verified) -> Probed:
-        probed = self.probed
-        probed.dialect, probed.name = dialect, dialect.name
-        probed.lines = [f"dialect: {dialect.name}; {verified}", *telling.table(self.notes), *self._rest()]
-        return probed
+                return self._writer.built_in(near.dialect, by_name)
+        return self._writer.described(dialect.settings, verified, near)
 
     def _speaks_built_in(self, *, tcp: bool = True) -> Probed | None:
+        """The result for the first built-in dialect that is code and works. None: none does."""
+        notes = self._result.notes
         try:
-            for dialect, verified in families.spoken(self.line, tcp=tcp):
+            for dialect, verified in spoken(self._wire, tcp=tcp):
                 if not verified.failed:
-                    self.notes.learnt.clear()
-                    self.notes.remarks.clear()
-                    return self._built_in(dialect, verified)
+                    notes.learnt.clear()
+                    notes.remarks.clear()
+                    return self._writer.built_in(dialect, verified)
         except Died as died:
-            self.probed.died = str(died)
+            self._wire.server.died = str(died)
         return None
 
-    def _udp_only(self) -> Probed:
+    def _probe_udp(self) -> Probed:
+        """A server without TCP."""
         try:
-            self.chat.find()
-            self._learn_without_tcp()
+            self._interview.ask_without_tcp()
         except (NoChat, OutOfTime):
             pass
         except Died as died:
-            return self._gone(str(died))
-        if self.chat.down is None or self.chat.down.answers["form"] == "mirrored":
-            built_in = self._speaks_built_in(tcp=False)
-            if built_in is not None or self.probed.died is not None:
-                return built_in or self._gone(str(self.probed.died))
-        if self.chat.down is not None:
-            answers = self._answers()
-            verified = self._verify(Framed(answers), chats=True)
+            return self._writer.gone(str(died))
+        form = self._chat.facts.server_form
+        if form in (None, "mirrored"):
+            if (built_in := self._speaks_built_in(tcp=False)) is not None:
+                return built_in
+            if self._wire.server.died is not None:
+                return self._writer.gone(self._wire.server.died)
+        if form is not None:
+            dialect = self._interview.dialect
+            verified = self._verifier.verify(dialect, chat=True)
             if not verified.failed:
-                return self._described(answers, verified, None)
-        came = list(telling.overheard(self.line))
+                return self._writer.described(dialect.settings, verified, None)
+        came = list(overheard(self._wire))
         what = "what came back is of no dialect without TCP" if came else "no datagram came back"
-        probed = self._nothing(what)
-        probed.lines += came
-        return probed
-
-    def _learn_without_tcp(self) -> None:
-        chat, notes = self.chat, self.notes
-        rules.learn_layouts(chat)
-        notes.learn("address.source", "address", "without TCP nothing else tells members apart", sure=Sure.LIKELY)
-        rules.learn_empty(chat)
-        rules.learn_echo(chat)
-        rules.learn_leaving(chat)
-
-    def _half_understood(self, verified: Verified) -> Probed:
-        probed = self._nothing(f"a CREATE got what looks like a token, and yet: {verified.failed}")
-        probed.lines += [*telling.table(self.notes), *self._rest()]
-        assert self.control.good is not None
-        good = self.control.good
-        probed.lines += telling.unreadable(good.sent, good.got, good.reply)
-        return probed
-
-    def _not_understood(self, why: str = "") -> Probed:
-        unread = self.control.unread
-        if why:
-            return self._nothing(why)
-        if unread is None:
-            tried = len(self.line.exchanges)
-            closed = sum(one.closed for one in self.line.exchanges)
-            how = "closed without an answer" if closed * 2 > tried else "not answered"
-            return self._nothing(f"{tried} requests of different kinds were {how}")
-        probed = self._nothing("no request got a token; the first answer")
-        probed.lines += telling.unreadable(unread.sent, unread.got, unread.reply)
-        return probed
-
-    def _nothing(self, why: str) -> Probed:
-        self.probed.lines = [
-            f"no dialect: {why}",
-            *(f"  ended by    {killer}" for killer in dict.fromkeys(self.line.killers)),
-        ]
-        return self.probed
-
-    def _gone(self, why: str) -> Probed:
-        self.probed.died = why
-        return self._nothing(f"the server died: {why}")
-
-
-# --------------------------------------------------------------------------------------------------------- the command
+        result = self._writer.nothing(what)
+        result.lines += came
+        return result

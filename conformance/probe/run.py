@@ -1,4 +1,4 @@
-"""`tcrp-conformance probe`: what is said on the screen of what was found out, and the dialect file."""
+"""The command `tcrp-conformance probe`: it prints what was found out, and writes the dialect file."""
 
 import argparse
 import sys
@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from conformance.endpoint import Unreachable, target_of
-from conformance.probe.probe import Tell, probe
-from conformance.verdicts import CommandError, Exit
+from conformance.net.target import Unreachable, target_of
+from conformance.outcome.verdicts import CommandError, Exit
+from conformance.probe.probe import Probed, Tell, probe
 from tcrp.dialects import DEFAULT, get
 
 
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         target = target_of(arguments.target, arguments.exec, get(DEFAULT).ports, arguments.ready_timeout)
         if output is not None:
-            _check(output)  # before half a minute of work
+            _check_writable(output)  # before half a minute of work
         try:
             target.start()
             name = "".join(c if c.isalnum() or c in "._-" else "-" for c in output.stem) if output else ""
@@ -34,6 +34,13 @@ def run(arguments: argparse.Namespace) -> Exit:
     except Unreachable as unreachable:
         raise CommandError(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
     print("\n".join(found.lines))
+    _publish(found, output)
+    print(f"\n{found.seconds:.1f} s")
+    return found.code
+
+
+def _publish(found: Probed, output: Path | None) -> None:
+    """Write the dialect file, or print it where no output is named."""
     if found.toml is not None and output is not None:
         try:
             output.write_text(found.toml, encoding="utf-8")
@@ -44,11 +51,9 @@ def run(arguments: argparse.Namespace) -> Exit:
         print(f"\n{found.toml}", end="")
     elif found.name is not None and output is not None:
         print(f"\n{output} is not written, since none is needed: run --dialect {found.name}")
-    print(f"\n{found.seconds:.1f} s")
-    return found.code
 
 
-def _check(output: Path) -> None:
+def _check_writable(output: Path) -> None:
     there = output.exists()
     try:
         with output.open("a"):
@@ -61,7 +66,7 @@ def _check(output: Path) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Tell]:
-    """At a terminal one live line, elsewhere nothing: what was asked stands in the evidence."""
+    """Show what is asked in one live line at a terminal, and nothing elsewhere: the evidence says it too."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not console.is_terminal or console.is_dumb_terminal:
         print("asking ...", file=sys.stderr)

@@ -5,9 +5,14 @@ import socket
 import time
 from typing import NamedTuple
 
-from conformance.probe.asking import fresh, nonce
-from conformance.probe.conversations import Died, Line, Socket
+from conformance.net.conversing import turn
+from conformance.net.target import Unreachable
+from conformance.probe.random_names import random_message, random_room
+from conformance.probe.wire.server import Died
+from conformance.probe.wire.udp import UdpSocket
+from conformance.probe.wire.wire import Wire
 from tcrp import (
+    Conversation,
     Create,
     Dialect,
     DownKind,
@@ -20,12 +25,21 @@ from tcrp import (
     Membership,
     Refused,
     UpKind,
-    Want,
 )
+
+CONNECT_SECONDS = 3.0
+MOST_BYTES = 1 << 17
+"""Upper bound of what is read of one answer, in bytes."""
+MOST_SECONDS = 10.0
+"""How long a server may go on sending after the time for its answer is over."""
+ROUNDS = 3
+"""How often the members register and speak."""
+ATTEMPTS = 2
+"""How often a dialect is verified on a server of our own."""
 
 
 class Verified(NamedTuple):
-    """What worked. `failed`: what did not, in words; empty where everything did."""
+    """What worked, and in words what did not. `failed` is empty where everything worked."""
 
     worked: tuple[str, ...]
     failed: str = ""
@@ -35,104 +49,186 @@ class Verified(NamedTuple):
         return f"{said}; not: {self.failed}" if self.failed else said
 
 
-def verify(line: Line, dialect: Dialect, *, chat: bool = True) -> Verified:
-    """Hold the plain conversation as a client of this dialect does. `chat`: over UDP too."""
-    worked: list[str] = []
-    sockets: list[Socket] = []
+def verify(wire: Wire, dialect: Dialect, *, chat: bool = True) -> Verified:
+    """Hold the plain conversation as a client of this dialect does. `chat`: over UDP too.
+
+    Raises Died if nothing listens any more.
+    """
+    verification = _Verification(wire, dialect)
     try:
-        host = _enter(
-            line,
-            dialect,
-            Create(fresh(), "alicia", _password(dialect), 4 if dialect.can.capacity else None),
-            sockets,
-            worked,
-            "create",
-        )
-        want = Join(host.room, "bob", _password(dialect), invite=host.token if dialect.can.invites else None)
-        guest = _enter(line, dialect, want, sockets, worked, "join")
-        if chat:
-            _talk(line, dialect, (host, guest), sockets)
-            worked.append("two-way chat")
-            for member, one in ((guest, sockets[1]), (host, sockets[0])):  # the room is of no use any more
-                if (data := dialect.write_up(member, UpKind.LEAVE)) is not None:
-                    line.send(one, data, f"leaving as in {dialect.name}")
-    except _Failed as failed:
-        return Verified(tuple(worked), str(failed))
+        verification.run(chat=chat)
+    except _NotVerified as failed:
+        return Verified(tuple(verification.worked), str(failed))
     except LocalProtocolError as error:
-        return Verified(tuple(worked), f"this dialect cannot say it: {error}")
+        return Verified(tuple(verification.worked), f"this dialect cannot say it: {error}")
     finally:
-        line.drop(sockets)
-    return Verified(tuple(worked))
+        wire.udp.drop(verification.sockets)
+    return Verified(tuple(verification.worked))
 
 
-class _Failed(Exception):
-    pass
+class Verifier:
+    """Verifies dialects, once more after a new start of the server, where it may have been in the way.
+
+    `early`: what was verified before questions that end some servers were asked.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self.early = Verified((), "the server had died")
+        self._wire = wire
+
+    def verify(self, dialect: Dialect, *, chat: bool) -> Verified:
+        """Verify a dialect, once more on a new server of our own if it fails. `chat`: over UDP too.
+
+        Of a server that has died, or dies now, it is what was verified early.
+        """
+        server, target = self._wire.server, self._wire.server.target
+        if server.died is not None:
+            return self.early
+        for attempt in range(ATTEMPTS):
+            try:
+                verified = verify(self._wire, dialect, chat=chat)
+            except Died as died:
+                verified = Verified((), str(died))
+                if not server.owned:
+                    server.died = str(died)
+                    return self.early if self.early.worked else verified
+            may_renew = server.owned and (target.renewable or target.ended() is not None)
+            if not verified.failed or not may_renew or attempt + 1 == ATTEMPTS:
+                break
+            try:
+                server.renew()
+            except (Died, Unreachable):
+                break
+        return verified
 
 
-def _password(dialect: Dialect) -> str | None:
-    """Where the server may not choose how passwords are kept, a room has one."""
-    return "Secret1" if dialect.can.capacity or dialect.can.listing else None
+class _NotVerified(Exception):
+    """A step did not work. The message says which one and why."""
 
 
-def _enter(
-    line: Line, dialect: Dialect, want: Create | Join, sockets: list[Socket], worked: list[str], what: str
-) -> Membership:
-    udp = line.socket(want.user)
-    sockets.append(udp)
-    host = isinstance(want, Create)
-    if not dialect.can.tcp:
-        return Membership(want.room, want.user, b"", host)
-    joined = _ask(line, dialect, want, udp, what)
-    if joined.udp is not None:  # the server has given the address out
-        try:
-            sockets[-1] = line.socket(want.user, joined.udp[0], joined.udp[1])
-        except OSError as error:
-            raise _Failed(f"{what}: no socket at {joined.udp[0]} port {joined.udp[1]}: {error.strerror}") from None
-    worked.append(what)
-    return Membership(want.room, want.user, joined.token, host)
+class _Member(NamedTuple):
+    """A member that is in, and its socket."""
+
+    membership: Membership
+    socket: UdpSocket
 
 
-def _ask(line: Line, dialect: Dialect, want: Want, udp: Socket, what: str) -> Joined:
-    conversation = dialect.client(want, (line.host, udp.port), time.monotonic())
-    line.revive()
-    with contextlib.closing(socket.socket(line.family, socket.SOCK_STREAM)) as connection:
-        connection.settimeout(3.0)
-        try:
-            if dialect.can.one_port:
-                connection.bind((line.host, udp.port))
-            connection.connect(line.tcp)
-        except OSError as error:
-            raise Died(f"no TCP connection: {error.strerror or error}; before that: {line.last}") from None
-        line.last = f"{what} as a client of {dialect.name}"
-        deadline = time.monotonic() + max(2.0 if line.answered else 1.0, 3 * line.wait)
-        while True:
+class _Verification:
+    """One plain conversation. `worked`: its steps that worked; `sockets`: all that were opened."""
+
+    def __init__(self, wire: Wire, dialect: Dialect) -> None:
+        self.worked: list[str] = []
+        self.sockets: list[UdpSocket] = []
+        self._wire = wire
+        self._dialect = dialect
+
+    def run(self, *, chat: bool) -> None:
+        """Hold it. Raises _NotVerified for a step that does not work, LocalProtocolError, and Died."""
+        can = self._dialect.can
+        # where the server may not choose how passwords are kept, a room has one
+        password = "Secret1" if can.capacity or can.listing else None
+        create = Create(random_room(), "alicia", password, 4 if can.capacity else None)
+        host = self._enter(create, "create")
+        invite = host.membership.token if can.invites else None
+        guest = self._enter(Join(create.room, "bob", password, invite=invite), "join")
+        if chat:
+            self._talk(host, guest)
+            self.worked.append("two-way chat")
+            for member in (guest, host):
+                if (data := self._dialect.write_up(member.membership, UpKind.LEAVE)) is not None:
+                    self._wire.udp.send(member.socket, data, f"leaving as in {self._dialect.name}")
+
+    def _open(self, user: str, host: str | None = None, port: int = 0) -> UdpSocket:
+        self.sockets.append(self._wire.udp.open(user, host, port))
+        return self.sockets[-1]
+
+    def _enter(self, want: Create | Join, what: str) -> _Member:
+        udp, token = self._open(want.user), b""
+        if self._dialect.can.tcp:
+            joined = self._ask(want, udp, what)
+            token = joined.token
+            if joined.udp is not None:  # the server has given the address out
+                host, port = joined.udp[:2]
+                try:
+                    udp = self._open(want.user, host, port)
+                except OSError as error:
+                    raise _NotVerified(f"{what}: no socket at {host} port {port}: {error.strerror}") from None
+            self.worked.append(what)
+        return _Member(Membership(want.room, want.user, token, isinstance(want, Create)), udp)
+
+    def _ask(self, want: Create | Join, udp: UdpSocket, what: str) -> Joined:
+        server, timing = self._wire.server, self._wire.timing
+        conversation = self._dialect.client(want, (server.local_host, udp.port), time.monotonic())
+        server.revive()
+        with contextlib.closing(socket.socket(server.family, socket.SOCK_STREAM)) as connection:
+            connection.settimeout(CONNECT_SECONDS)
+            try:
+                if self._dialect.can.one_port:
+                    connection.bind((server.local_host, udp.port))
+                connection.connect(server.tcp)
+            except OSError as error:
+                raise Died(f"no TCP connection: {error.strerror or error}; before that: {server.last}") from None
+            server.last = f"{what} as a client of {self._dialect.name}"
+            deadline = time.monotonic() + max(2.0 if timing.any_answer else 1.0, 3 * timing.answer_wait)
+            joined = _converse(connection, conversation, deadline, what)
             if data := conversation.data_to_send():
                 with contextlib.suppress(OSError):
                     connection.sendall(data)
-            due = conversation.timer()
-            until = deadline if due is None else min(deadline, due)
-            connection.settimeout(max(0.001, until - time.monotonic()))
-            try:
-                data = connection.recv(65536)
-            except TimeoutError:
-                events = conversation.handle_timer(time.monotonic())
-                if not events and time.monotonic() >= deadline:
-                    raise _Failed(f"{what}: no answer that this dialect reads") from None
-            except OSError:
-                events = conversation.receive_eof(time.monotonic())
-            else:
-                now = time.monotonic()
-                events = conversation.receive_data(data, now) if data else conversation.receive_eof(now)
-            for event in events:
-                if isinstance(event, Joined):
-                    if data := conversation.data_to_send():
-                        with contextlib.suppress(OSError):
-                            connection.sendall(data)
-                            connection.settimeout(max(0.05, line.hearing))
-                            connection.recv(1)
-                    return event
-                if (problem := _problem(event)) is not None:
-                    raise _Failed(f"{what}: {problem}")
+                    connection.settimeout(max(0.05, timing.datagram_wait))
+                    connection.recv(1)
+            return joined
+
+    def _talk(self, host: _Member, guest: _Member) -> None:
+        """Let both register and speak until each has heard the other."""
+        for number in range(ROUNDS):
+            for member in (host, guest):
+                data = self._dialect.write_up(member.membership, UpKind.REGISTER)
+                if data is None and number:
+                    data = self._dialect.write_up(member.membership, UpKind.CHAT, random_message())
+                if data is not None:
+                    self._wire.udp.send(member.socket, data, f"a register message of {self._dialect.name}")
+            unheard = [
+                speaker.membership.user
+                for speaker, listener in ((host, guest), (guest, host))
+                if not self._hears(listener, speaker)
+            ]
+            if not unheard:
+                return
+        raise _NotVerified(f"chat: {' and '.join(unheard)} cannot be heard, or not be read")
+
+    def _hears(self, listener: _Member, speaker: _Member) -> bool:
+        """Whether the listener reads a new message of the speaker."""
+        message = random_message()
+        data = self._dialect.write_up(speaker.membership, UpKind.CHAT, message)
+        assert data is not None
+        self._wire.udp.send(speaker.socket, data, f"chat of {self._dialect.name}")
+
+        def has_read() -> bool:
+            for got in listener.socket.inbox:
+                down = self._dialect.read_down(got, listener.membership)
+                from_speaker = down.user in (None, speaker.membership.user)
+                if down.kind is DownKind.CHAT and down.body == message and from_speaker:
+                    return True
+            return False
+
+        return self._wire.udp.hear(has_read, 3 * self._wire.timing.datagram_wait)
+
+
+def _converse(connection: socket.socket, conversation: Conversation, deadline: float, what: str) -> Joined:
+    """Drive the conversation until the token has come. Raises _NotVerified if it does not."""
+    received = 0
+    while True:
+        taken = turn(connection, conversation, deadline)
+        received += len(taken.data)
+        late = time.monotonic() - deadline
+        endless = late >= MOST_SECONDS or received > MOST_BYTES
+        if endless or (taken.silent and not taken.events and late >= 0):
+            raise _NotVerified(f"{what}: no answer that this dialect reads")
+        for event in taken.events:
+            if isinstance(event, Joined):
+                return event
+            if (problem := _problem(event)) is not None:
+                raise _NotVerified(f"{what}: {problem}")
 
 
 def _problem(event: Event) -> str | None:
@@ -144,38 +240,3 @@ def _problem(event: Event) -> str | None:
         case Ended(_):
             return "the server closed before the token came"
     return None
-
-
-def _talk(line: Line, dialect: Dialect, members: tuple[Membership, Membership], sockets: list[Socket]) -> None:
-    for number in range(3):
-        for member, one in zip(members, sockets, strict=True):
-            data = dialect.write_up(member, UpKind.REGISTER)
-            if data is None and number:
-                data = dialect.write_up(member, UpKind.CHAT, nonce().encode())
-            if data is not None:
-                line.send(one, data, f"a register message of {dialect.name}")
-        deaf = [member.user for member in members if not _hears(line, dialect, member, members, sockets)]
-        if not deaf:
-            return
-    raise _Failed(f"chat: {' and '.join(deaf)} cannot be heard, or not be read")
-
-
-def _hears(
-    line: Line, dialect: Dialect, speaker: Membership, members: tuple[Membership, ...], sockets: list[Socket]
-) -> bool:
-    """Whether the other one reads what this one says."""
-    index = members.index(speaker)
-    listener, inbox = members[1 - index], sockets[1 - index].inbox
-    message = nonce().encode()
-    data = dialect.write_up(speaker, UpKind.CHAT, message)
-    assert data is not None
-    line.send(sockets[index], data, f"chat of {dialect.name}")
-
-    def read() -> bool:
-        for got in inbox:
-            down = dialect.read_down(got, listener)
-            if down.kind is DownKind.CHAT and down.body == message and down.user in (None, speaker.user):
-                return True
-        return False
-
-    return line.hear(read, 3 * line.hearing)

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from conformance.bench import Bench, fresh, nonce
-from conformance.findings import Mismatch
-from conformance.marks import must_be_refused
-from conformance.names import another, names
-from conformance.peers import Answer, Peer
+from conformance.client.assertions import must_be_refused
+from conformance.client.bench import Bench
+from conformance.net.connection import Answer
+from conformance.net.peer import Peer
+from conformance.outcome.findings import Mismatch
+from conformance.trace.names import another, fresh, names, nonce
 from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
 OVERHEAD = 2
@@ -35,23 +36,23 @@ def _exchanged(bench: Bench) -> list[Exchange]:
     room = fresh() + ("-MiXed" if names.longest is None else "")
     held: list[Exchange] = []
     asked: tuple[tuple[Create | Join, Status], ...] = (
-        (Join(room, "bob", bench.secret), Status.ROOM_NOT_FOUND),
-        (Create(room, "alicia", bench.secret), Status.OK),
-        (Create(room, "alicia", bench.secret), Status.ROOM_EXISTS),
+        (Join(room, "bob", bench.rooms.secret), Status.ROOM_NOT_FOUND),
+        (Create(room, "alicia", bench.rooms.secret), Status.OK),
+        (Create(room, "alicia", bench.rooms.secret), Status.ROOM_EXISTS),
         (Join(room, "bob", "Wrong-12"), Status.WRONG_PASSWORD),
-        (Join(room, "bob", bench.secret), Status.OK),
+        (Join(room, "bob", bench.rooms.secret), Status.OK),
     )
     for want, status in asked:
         if status is Status.WRONG_PASSWORD and not bench.dialect.can.passwords:
             continue
-        if status is Status.ROOM_EXISTS and not bench.terms.by_name:
+        if status is Status.ROOM_EXISTS and not bench.traits.by_name:
             continue
-        invited = bench.invited(want)
+        invited = bench.tcp.invited(want)
         assert isinstance(invited, Create | Join)
-        due = bench.terms.answer(invited, status).closed
+        due = bench.traits.replies.answer(invited, status).closed
         # if one was due and did not come, that is known, and need not be waited for again
         known = any(one.answer.means(one.status).closed and not one.answer.closed for one in held)
-        held.append(Exchange(invited, status, bench.ask(invited, to_the_end=due and not known)))
+        held.append(Exchange(invited, status, bench.tcp.ask(invited, to_the_end=due and not known)))
     return held
 
 
@@ -72,7 +73,7 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
     """Ask again, for as long as one waits for an answer, until it is what it must become. Returns the last answer."""
     deadline = time.monotonic() + bench.waits.answer
     pause = 0.02
-    while not done(answer := bench.ask(want)) and time.monotonic() < deadline:
+    while not done(answer := bench.tcp.ask(want)) and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(2 * pause, 0.25)
     return answer
@@ -80,26 +81,31 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
 
 def refuse_join(bench: Bench, payload: bytes, what: str, others: tuple[Status, ...] = (), *, state: int = 0) -> None:
     """A JOIN of a room that stands must be refused. `others`: statuses beside MALFORMED that apply too."""
-    room = bench.standing_room()
-    data = bench.frame(room.encode(), payload, join=True, state=state)
+    room = bench.rooms.standing()
+    data = bench.tcp.frame(room.encode(), payload, join=True, state=state)
     must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}", (Status.MALFORMED, *others))
 
 
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:
     """Send from the new port until alice's words come there; UDP has no order, so once may be too early."""
     word, mark = nonce(), nonce()
-    if not bench.terms.chat_moves:
-        bench.register(alice)
+    if not bench.traits.chat_moves:
+        bench.udp.register(alice)
     for number in range(5):
         if how == "empty":
-            bench.register(bob)
+            bench.udp.register(bob)
         else:
-            bench.say(bob, message or another(word, number))
+            bench.udp.say(bob, message or another(word, number))
         probe = another(mark, number)
-        bench.say(alice, probe)
-        if bench.hear(bob, probe, bench.waits.answer / 5):
+        bench.udp.say(alice, probe)
+        if bench.hearing.hear(bob, probe, bench.waits.answer / 5):
             return
     raise Mismatch(
         f"bob to receive messages at his new port after {'an empty' if how == 'empty' else 'a'} message from there",
         f"nothing in {bench.waits.answer:.1f} s",
     )
+
+
+def seconds_to_answer(answer: Answer) -> float:
+    """Seconds until the first bytes came, or else until the end."""
+    return answer.seconds if answer.acked is None else answer.acked

@@ -5,12 +5,14 @@ import unicodedata
 
 from hypothesis import strategies as st
 
-from conformance import strategies
-from conformance.bench import Bench, fresh
-from conformance.examples import for_all
-from conformance.findings import Mismatch, unsupported
-from conformance.marks import clause, create_of, hostile, is_refusal, must_be_refused, must_be_served, must_have_status
+from conformance.client.assertions import create_of, is_refusal, must_be_refused, must_be_served, must_have_status
+from conformance.client.bench import Bench
+from conformance.outcome.findings import Mismatch, unsupported
+from conformance.suite import strategies
+from conformance.suite.marks import clause, hostile
+from conformance.suite.properties import for_all
 from conformance.suite.steps import exchanges, frames_of
+from conformance.trace.names import fresh
 from tcrp import MAX_PAYLOAD_SIZE, Create, Join, Status
 
 SIZE_FIELD_LIMIT = (1 << 8 * 29) - 1
@@ -21,17 +23,17 @@ REPEATED = "x" * 255
 @for_all(cases=[{"size": 40}, {"size": 256}], size=st.integers(40, 400), scale=0.25)
 def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(bench: Bench, size: int) -> None:
     room = fresh()
-    request = bench.frame(room.encode(), bench.padded(size))
-    answer = bench.ask(Create(room, "alicia"), data=request)
+    request = bench.tcp.frame(room.encode(), bench.tcp.padded(size))
+    answer = bench.tcp.ask(Create(room, "alicia"), data=request)
     must_be_served(bench, answer, f"a CREATE whose OperationPayloadSize is {size}", request)
-    if bench.dialect.can.frames and bench.terms.acknowledges and len(frames_of(answer.data)[0]) != 2:
+    if bench.dialect.can.frames and bench.traits.replies.acknowledges and len(frames_of(answer.data)[0]) != 2:
         raise Mismatch("a reply of two frames, each behind a 32-byte header", str(answer), data=answer.data)
 
 
 @clause("TCRP-2.2")
 def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None:
     for want, _, answer in exchanges(bench):
-        end = bench.terms.end_of_reply(want, answer.data) or len(answer.data)
+        end = bench.traits.replies.end_of_reply(want, answer.data) or len(answer.data)
         if left := len(answer.data) - end:
             raise Mismatch("the answer and nothing after it", f"{left} bytes more", data=answer.data)
 
@@ -45,15 +47,18 @@ def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None
 )
 def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str) -> None:
     want = Create(fresh() + tail, user)
-    answer = bench.ask(want)
+    answer = bench.tcp.ask(want)
     if is_refusal(answer, Status.MALFORMED, Status.LIMIT_REACHED):
         unsupported(f"the room {want.room!r} or the user {user!r} is refused, whatever its size (TCRP-2.3b, TCRP-3.3a)")
-    must_be_served(bench, answer, f"a CREATE of {want.room!r} by {user!r}", bench.request(want))
+    must_be_served(bench, answer, f"a CREATE of {want.room!r} by {user!r}", bench.tcp.request(want))
     if any(problem.field in ("RoomNameSize", "room name") for problem in answer.problems):
         raise Mismatch("replies whose RoomNameSize is that of the room name in bytes", str(answer), data=answer.data)
     join = Join(want.room, "bob")
     must_be_served(
-        bench, bench.ask(join), f"a JOIN of {want.room!r}, which stands,", bench.request(bench.invited(join))
+        bench,
+        bench.tcp.ask(join),
+        f"a JOIN of {want.room!r}, which stands,",
+        bench.tcp.request(bench.tcp.invited(join)),
     )
 
 
@@ -71,17 +76,17 @@ def test_sizes_count_bytes_and_not_characters(bench: Bench, tail: str, user: str
 def test_any_room_name_of_valid_utf8_is_accepted(bench: Bench, tail: str) -> None:
     room = fresh() + tail
     must_be_served(
-        bench, bench.ask(Create(room, "alicia")), f"a CREATE of {room!r}", bench.request(Create(room, "alicia"))
+        bench, bench.tcp.ask(Create(room, "alicia")), f"a CREATE of {room!r}", bench.tcp.request(Create(room, "alicia"))
     )
 
 
 @clause("TCRP-2.3b")
 def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Bench) -> None:
     longest = (fresh() + REPEATED)[:255]
-    must_be_served(bench, bench.ask(Create(longest, "alicia")), "a CREATE of a room name of 255 bytes")
-    must_be_served(bench, bench.ask(Join(longest, "bob")), "a JOIN of a room name of 255 bytes")
+    must_be_served(bench, bench.tcp.ask(Create(longest, "alicia")), "a CREATE of a room name of 255 bytes")
+    must_be_served(bench, bench.tcp.ask(Join(longest, "bob")), "a JOIN of a room name of 255 bytes")
     for room in ("{", "0", " ", "constructor", "\n" * random.randint(2, 255)):
-        answer = bench.ask(Create(room, "alicia"))
+        answer = bench.tcp.ask(Create(room, "alicia"))
         if not answer.says(Status.ROOM_EXISTS) or bench.target.owned:  # somebody else may have taken it
             must_be_served(bench, answer, f"a CREATE of the room {room[:8]!r} of {len(room)} bytes")
 
@@ -89,7 +94,7 @@ def test_the_shortest_the_longest_and_the_blankest_names_are_accepted(bench: Ben
 @clause("TCRP-2.3c")
 def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -> None:
     base = unicodedata.normalize("NFC", f"Room-{fresh()}-部屋é %41-z")
-    must_be_served(bench, bench.ask(Create(base, "alicia")), f"a CREATE of {base!r}")
+    must_be_served(bench, bench.tcp.ask(Create(base, "alicia")), f"a CREATE of {base!r}")
     for other in (
         base[:-1], base.lower(), base + " ", " " + base, base + "\n", base + "\0",
         unicodedata.normalize("NFD", base), base.replace("é", "e"), "\ufeff" + base, base + "\u200b",
@@ -98,21 +103,25 @@ def test_names_that_are_not_the_same_bytes_are_not_the_same_room(bench: Bench) -
         want = Join(other, "bob")
         must_have_status(
             bench,
-            bench.ask(want),
+            bench.tcp.ask(want),
             Status.ROOM_NOT_FOUND,
             f"a JOIN of {other!r} while only {base!r} stands",
-            bench.request(want),
+            bench.tcp.request(want),
         )
     for other in (base[:-1], base.lower()):
         create = Create(other, "alicia")
-        must_be_served(bench, bench.ask(create), f"a CREATE of {other!r} beside {base!r}", bench.request(create))
+        must_be_served(
+            bench, bench.tcp.ask(create), f"a CREATE of {other!r} beside {base!r}", bench.tcp.request(create)
+        )
 
 
 @clause("TCRP-2.3c")
 def test_names_that_differ_only_in_their_last_byte_are_different_rooms(bench: Bench) -> None:
     stem = (fresh() + REPEATED)[:254]
-    must_be_served(bench, bench.ask(Create(stem + "a", "alicia")), "a CREATE of a room name of 255 bytes")
-    must_be_served(bench, bench.ask(Create(stem + "b", "alicia")), "a CREATE that differs only in byte 255 of the name")
+    must_be_served(bench, bench.tcp.ask(Create(stem + "a", "alicia")), "a CREATE of a room name of 255 bytes")
+    must_be_served(
+        bench, bench.tcp.ask(Create(stem + "b", "alicia")), "a CREATE that differs only in byte 255 of the name"
+    )
 
 
 @hostile
@@ -135,15 +144,15 @@ def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
     bench: Bench, claim: int, whole: bool
 ) -> None:
     room = fresh().encode()
-    body = bench.padded(claim & 0xFF) if whole and claim & 0xFF >= 40 else b""  # what a narrower reader would see
-    data = bench.frame(room, body, payload_size=claim)
+    body = bench.tcp.padded(claim & 0xFF) if whole and claim & 0xFF >= 40 else b""  # what a narrower reader would see
+    data = bench.tcp.frame(room, body, payload_size=claim)
     statuses = (Status.MALFORMED, Status.LIMIT_REACHED)
     must_be_refused(bench, create_of(room), data, f"a claim of {claim} bytes", statuses)
     if claim == SIZE_FIELD_LIMIT:
-        want = Join(bench.standing_room(), "bob")
-        data = bench.frame(want.room.encode(), b"", payload_size=claim, join=True)
+        want = Join(bench.rooms.standing(), "bob")
+        data = bench.tcp.frame(want.room.encode(), b"", payload_size=claim, join=True)
         must_be_refused(bench, want, data, f"a JOIN that claims {claim} bytes", statuses)
-        data = bench.frame(b"", b"", room_size=len(room), payload_size=claim)
+        data = bench.tcp.frame(b"", b"", room_size=len(room), payload_size=claim)
         must_be_refused(bench, create_of(room), data, f"a header alone that claims {claim} bytes", statuses)
 
 
@@ -157,13 +166,13 @@ def test_a_claim_beyond_the_limit_is_refused_without_waiting_for_the_body(
 def test_every_payload_of_up_to_1024_bytes_is_accepted(bench: Bench, size: int, join: bool) -> None:
     room = fresh()
     if join:
-        data = bench.frame(room.encode(), bench.padded(size), join=True)
+        data = bench.tcp.frame(room.encode(), bench.tcp.padded(size), join=True)
         what = f"a JOIN of no room, with a payload of {size} bytes,"
-        must_have_status(bench, bench.ask(Join(room, "alicia"), data=data), Status.ROOM_NOT_FOUND, what, data)
+        must_have_status(bench, bench.tcp.ask(Join(room, "alicia"), data=data), Status.ROOM_NOT_FOUND, what, data)
         return
-    data = bench.frame(room.encode(), bench.padded(size))
+    data = bench.tcp.frame(room.encode(), bench.tcp.padded(size))
     must_be_served(
-        bench, bench.ask(Create(room, "alicia"), data=data), f"a CREATE with a payload of {size} bytes", data
+        bench, bench.tcp.ask(Create(room, "alicia"), data=data), f"a CREATE with a payload of {size} bytes", data
     )
 
 
@@ -173,18 +182,18 @@ def test_a_payload_beyond_a_server_s_own_limit_is_refused_with_4_or_6_or_a_close
     accepted = 1024
     for size in (1025, 65536, 1 << 20):
         room = fresh()
-        data = bench.frame(room.encode(), bench.padded(size))
-        answer = bench.ask(Create(room, "alicia"), data=data, may_be_limited=True)
+        data = bench.tcp.frame(room.encode(), bench.tcp.padded(size))
+        answer = bench.tcp.ask(Create(room, "alicia"), data=data, may_be_limited=True)
         refused = is_refusal(answer, Status.MALFORMED, Status.LIMIT_REACHED)
         if answer.token is None and not refused:
             raise Mismatch(
                 f"a payload of {size} bytes to be served, or refused with 4, 6 or a close", str(answer), data=data[:64]
             )
         if refused:
-            bench.notes.append(f"takes {accepted} bytes, refuses {size}")
+            bench.record.note(f"takes {accepted} bytes, refuses {size}")
             return
         accepted = size
-    bench.notes.append(f"takes payloads of {accepted} bytes")
+    bench.record.note(f"takes payloads of {accepted} bytes")
 
 
 @clause("TCRP-2.5a")
@@ -204,9 +213,9 @@ def test_a_payload_beyond_a_server_s_own_limit_is_refused_with_4_or_6_or_a_close
 )
 def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[int], join: bool) -> None:
     want = Join(fresh(), "bob") if join else Create(fresh(), "alicia")
-    request = bench.request(want)
+    request = bench.tcp.request(want)
     cuts = [cut for cut in cuts if cut < len(request)]
-    answer = bench.ask(want, cuts=cuts)
+    answer = bench.tcp.ask(want, cuts=cuts)
     where = "byte by byte" if len(cuts) > 50 else f"cut at {', '.join(map(str, sorted(cuts))) or 'no byte'}"
     if join:
         must_have_status(bench, answer, Status.ROOM_NOT_FOUND, f"a JOIN of no room, {where}", request)
@@ -226,29 +235,29 @@ def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[
 )
 def test_bytes_after_the_request_are_ignored(bench: Bench, second: bool, junk: bytes) -> None:
     want, other = Create(fresh(), "alicia"), Create(fresh(), "mallory")
-    data = bench.request(want) + (bench.request(other) if second else b"") + junk
-    answer = bench.ask(want, data=data, to_the_end=True)
+    data = bench.tcp.request(want) + (bench.tcp.request(other) if second else b"") + junk
+    answer = bench.tcp.ask(want, data=data, to_the_end=True)
     must_be_served(bench, answer, "a CREATE with bytes after it", data)
-    end = bench.terms.end_of_reply(want, answer.data) or len(answer.data)
+    end = bench.traits.replies.end_of_reply(want, answer.data) or len(answer.data)
     if left := len(answer.data) - end:
         raise Mismatch("one answer", f"one, and {left} bytes more", data=data)
     if junk == b"\0":
-        join = Join(bench.standing_room(), "bob")
-        data = bench.request(bench.invited(join)) + junk
-        must_be_served(bench, bench.ask(join, data=data), "a JOIN with a byte after it", data)
+        join = Join(bench.rooms.standing(), "bob")
+        data = bench.tcp.request(bench.tcp.invited(join)) + junk
+        must_be_served(bench, bench.tcp.ask(join, data=data), "a JOIN with a byte after it", data)
     if second:
         must_have_status(
-            bench, bench.ask(Join(other.room, "bob")), Status.ROOM_NOT_FOUND,
+            bench, bench.tcp.ask(Join(other.room, "bob")), Status.ROOM_NOT_FOUND,
             "a JOIN of the room of a second request on the same connection", data,
         )  # fmt: skip
 
 
 @clause("TCRP-2.6b")
 def test_what_follows_the_request_is_drained_before_the_close(bench: Bench) -> None:
-    plain = bench.ask(Create(fresh(), "alicia"), to_the_end=True)
+    plain = bench.tcp.ask(Create(fresh(), "alicia"), to_the_end=True)
     want = Create(fresh(), "alicia")
-    data = bench.request(want) + b"\0" * 4000
-    answer = bench.ask(want, data=data, to_the_end=True)
+    data = bench.tcp.request(want) + b"\0" * 4000
+    answer = bench.tcp.ask(want, data=data, to_the_end=True)
     if answer.token is None or (answer.reset and not plain.reset):
         raise Mismatch(
             "the whole answer and then the end of the stream, when 4000 bytes follow the request",
@@ -262,4 +271,4 @@ def test_a_client_that_half_closes_after_its_request_is_answered(bench: Bench) -
     want = Create(fresh(), "alicia")
     for wanted in (want, Join(want.room, "bob")):
         what = f"a {type(wanted).__name__.upper()} whose sender has half-closed"
-        must_be_served(bench, bench.ask(wanted, half_close=True), what, bench.request(wanted))
+        must_be_served(bench, bench.tcp.ask(wanted, half_close=True), what, bench.tcp.request(wanted))

@@ -4,22 +4,16 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from conformance import forge, strategies
-from conformance.bench import Bench, fresh
-from conformance.examples import for_all
-from conformance.findings import Mismatch, unsupported
-from conformance.marks import (
-    clause,
-    create_of,
-    hostile,
-    late,
-    must_be_refused,
-    must_be_served,
-    must_have_status,
-)  # fmt: skip
-from conformance.names import names
-from conformance.peers import Answer
+from conformance.client.assertions import create_of, must_be_refused, must_be_served, must_have_status
+from conformance.client.bench import Bench
+from conformance.dialect import forge
+from conformance.net.connection import Answer
+from conformance.outcome.findings import Mismatch, unsupported
+from conformance.suite import strategies
+from conformance.suite.marks import clause, hostile, late  # fmt: skip
+from conformance.suite.properties import for_all
 from conformance.suite.steps import Exchange, ask_until, exchanges, refuse_join
+from conformance.trace.names import fresh, names
 from tcrp import MAX_PAYLOAD_SIZE, MAX_ROOM_SIZE, Create, Join, Status, Want
 
 RACERS = 5
@@ -32,10 +26,10 @@ def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
     room = fresh()
     for operation, status in ((2, Status.ROOM_NOT_FOUND), (1, Status.OK), (1, Status.ROOM_EXISTS), (2, Status.OK)):
         want = Create(room, "alicia") if operation == 1 else Join(room, "bob")
-        data = bench.frame(room.encode(), forge.payload(username=want.user), join=operation == 2)
+        data = bench.tcp.frame(room.encode(), forge.payload(username=want.user), join=operation == 2)
         stands = "stands" if status in (Status.ROOM_EXISTS, Status.OK) and operation != 1 else "does not stand yet"
         must_have_status(
-            bench, bench.ask(want, data=data), status, f"operation {operation} where the room {stands}", data
+            bench, bench.tcp.ask(want, data=data), status, f"operation {operation} where the room {stands}", data
         )
 
 
@@ -76,16 +70,16 @@ def _telling_name(bench: Bench) -> Answer:
     if names.longest is not None:
         unsupported("this dialect has little room for a room name")
     room = f" {fresh()}-É e\u0301\0 "
-    return bench.ask(Create(room + "x" * (MAX_ROOM_SIZE - 1 - len(room.encode())) + " ", "alicia"))
+    return bench.tcp.ask(Create(room + "x" * (MAX_ROOM_SIZE - 1 - len(room.encode())) + " ", "alicia"))
 
 
 @clause("TCRP-3.4b")
 def test_the_ack_of_a_create_does_not_wait_for_slow_work(bench: Bench) -> None:
     """A refusal shows how quick this server can be; a CREATE needs no more before its ACK."""
     refused = _quickest(bench, lambda: Join(fresh(), "bob"))
-    joins = [bench.ask(Join(bench.create().member.room, "bob"))]
+    joins = [bench.tcp.ask(Join(bench.rooms.create().member.room, "bob"))]
     while len(joins) < 3 and (joins[-1].acked or 0) - (refused.acked or 0) > 0.1:
-        joins.append(bench.ask(Join(bench.create().member.room, "bob")))
+        joins.append(bench.tcp.ask(Join(bench.rooms.create().member.room, "bob")))
     late_by = min(answer.acked or 0 for answer in joins) - (refused.acked or 0)
     if late_by > 0.1 and all(answer.seconds - (answer.acked or 0) < late_by / 4 for answer in joins):
         raise Mismatch(
@@ -107,13 +101,13 @@ def test_the_ack_of_a_create_does_not_wait_for_slow_work(bench: Bench) -> None:
 
 def _slowest_refusal(bench: Bench) -> float:
     """Seconds. A server that looks at its sockets now and then answers early or late, whatever it is asked."""
-    return max(bench.ask(Join(fresh(), "bob")).acked or 0 for _ in range(3))
+    return max(bench.tcp.ask(Join(fresh(), "bob")).acked or 0 for _ in range(3))
 
 
 def _quickest(bench: Bench, want: Callable[[], Want]) -> Answer:
     answers = []
     for _ in range(3):
-        answers.append(bench.ask(want()))
+        answers.append(bench.tcp.ask(want()))
         if answers[-1].acked is None and answers[-1].closed:
             answers[-1].acked = answers[-1].seconds  # the close is the answer
         if answers[-1].acked is None:
@@ -127,7 +121,7 @@ def _quickest(bench: Bench, want: Callable[[], Want]) -> Answer:
 def test_a_good_create_and_a_good_join_have_status_0(bench: Bench) -> None:
     for held in exchanges(bench):
         if held.status is Status.OK:
-            must_be_served(bench, held.answer, str(held), bench.request(held.want))
+            must_be_served(bench, held.answer, str(held), bench.tcp.request(held.want))
 
 
 @clause("TCRP-3.4d")
@@ -137,10 +131,14 @@ def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
         rooms = [(None, ("alicia",)), ("Secret-1", ("alicia", "mallory"))]
     for password, others in rooms:
         room = fresh()
-        must_be_served(bench, bench.ask(Create(room, "alicia", password)), "a CREATE of a new room")
+        must_be_served(bench, bench.tcp.ask(Create(room, "alicia", password)), "a CREATE of a new room")
         for want in (Create(room, user, password if user == "alicia" else None) for user in others):
             must_have_status(
-                bench, bench.ask(want), Status.ROOM_EXISTS, "a CREATE of a room that stands", bench.request(want)
+                bench,
+                bench.tcp.ask(want),
+                Status.ROOM_EXISTS,
+                "a CREATE of a room that stands",
+                bench.tcp.request(want),
             )
 
 
@@ -151,33 +149,35 @@ def test_a_create_of_a_room_that_stands_has_status_1(bench: Bench) -> None:
     scale=0.25,
 )
 def test_a_join_of_a_room_that_does_not_stand_has_status_2(bench: Bench, password: str | None) -> None:
-    if password is not None and bench.secret is None:
-        bench.waive("in this dialect there are no passwords")
+    if password is not None and bench.rooms.secret is None:
+        bench.record.waive("in this dialect there are no passwords")
         return
     want = Join(fresh(), "bob", password)
     for _ in range(1 if password else 2):  # the first must not have made it
-        must_have_status(bench, bench.ask(want), Status.ROOM_NOT_FOUND, "a JOIN of no room", bench.request(want))
+        must_have_status(
+            bench, bench.tcp.ask(want), Status.ROOM_NOT_FOUND, "a JOIN of no room", bench.tcp.request(want)
+        )
 
 
 @clause("TCRP-3.5a")
 def test_a_complete_echoes_operation_and_room_and_carries_the_token(bench: Bench) -> None:
     for held in exchanges(bench):
         if held.status is Status.OK and held.answer.says(held.status):
-            must_be_served(bench, held.answer, str(held), bench.request(held.want))
+            must_be_served(bench, held.answer, str(held), bench.tcp.request(held.want))
             _no_deviation(held.answer, "TCRP-3.5a")
 
 
 @clause("TCRP-3.5b")
 def test_a_refusal_is_not_followed_by_a_complete(bench: Bench) -> None:
     held = [*exchanges(bench)]
-    if bench.terms.forge.frames:
+    if bench.traits.forge.frames:
         malformed = Create(fresh(), "alicia")
-        data = bench.frame(malformed.room.encode(), b"")
-        held.append(Exchange(malformed, Status.MALFORMED, bench.ask(malformed, data=data, to_the_end=True)))
+        data = bench.tcp.frame(malformed.room.encode(), b"")
+        held.append(Exchange(malformed, Status.MALFORMED, bench.tcp.ask(malformed, data=data, to_the_end=True)))
     for want, status, answer in held:
         if status is Status.OK or answer.status in (None, Status.OK):
             continue  # it is no refusal, or should be one, which is a finding of other clauses
-        end = bench.terms.end_of_reply(want, answer.data) or len(answer.data)
+        end = bench.traits.replies.end_of_reply(want, answer.data) or len(answer.data)
         if left := len(answer.data) - end:
             raise Mismatch(
                 "a refusal and nothing after it", f"{answer}, and {left} bytes more", data=answer.data
@@ -190,11 +190,11 @@ def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
     for held in exchanges(bench):
         if held.answer.means(held.status).closed and not held.answer.closed:
             raise Mismatch(f"the connection to be closed after the {held}", str(held.answer), data=held.answer.data)
-    if not bench.terms.forge.frames:
+    if not bench.traits.forge.frames:
         return
     for what, claimed in (("a malformed request", 0), ("a claim of too many bytes", 2 * MAX_PAYLOAD_SIZE)):
-        data = bench.frame(fresh().encode(), b"", payload_size=claimed)
-        answer = bench.ask(Create(fresh(), "alicia"), data=data, to_the_end=True, may_be_limited=True)
+        data = bench.tcp.frame(fresh().encode(), b"", payload_size=claimed)
+        answer = bench.tcp.ask(Create(fresh(), "alicia"), data=data, to_the_end=True, may_be_limited=True)
         if not answer.closed:
             raise Mismatch(f"the connection to be closed after the status of {what}", str(answer), data=data)
 
@@ -206,7 +206,7 @@ def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
 )
 def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
     room = fresh().encode()
-    data = bench.frame(room, forge.payload(username="alicia"), operation=operation)
+    data = bench.tcp.frame(room, forge.payload(username="alicia"), operation=operation)
     must_be_refused(bench, create_of(room), data, f"operation {operation}")
 
 
@@ -215,7 +215,7 @@ def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
 @for_all(cases=[{"state": 1}, {"state": 2}, {"state": 128}], state=st.integers(1, 255), scale=0.25)
 def test_a_request_whose_state_is_not_0_is_refused(bench: Bench, state: int) -> None:
     room = fresh().encode()
-    data = bench.frame(room, forge.payload(username="alicia"), state=state)
+    data = bench.tcp.frame(room, forge.payload(username="alicia"), state=state)
     must_be_refused(bench, create_of(room), data, f"a CREATE with state {state}")
     if state == 1:
         refuse_join(bench, forge.payload(username="bob"), "state 1", state=1)
@@ -249,7 +249,7 @@ def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> No
         user += bad
     escaped = user.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     payload = b'{"username": "' + escaped + b'"}' if where == "json" else user
-    data = bench.frame(room, forge.payload(username="alicia") if where == "room" else payload)
+    data = bench.tcp.frame(room, forge.payload(username="alicia") if where == "room" else payload)
     must_be_refused(bench, create_of(room), data, f"bytes that are not UTF-8 in the {where}")
     if bad == b"\xff" or (bad == b"\xc0\xaf" and where == "json"):
         refuse_join(bench, payload, f"bytes that are not UTF-8 in the {where}")
@@ -260,9 +260,9 @@ def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> No
 def test_an_empty_room_name_is_refused(bench: Bench) -> None:
     payload = forge.payload(username="alicia")
     what = "RoomNameSize 0, so no room name,"
-    must_be_refused(bench, Create("r", "alicia"), bench.frame(b"", payload), what)
+    must_be_refused(bench, Create("r", "alicia"), bench.tcp.frame(b"", payload), what)
     # of a JOIN it is true as well that there is no such room
-    join = bench.frame(b"", payload, join=True)
+    join = bench.tcp.frame(b"", payload, join=True)
     must_be_refused(bench, Join("r", "alicia"), join, what, (Status.MALFORMED, Status.ROOM_NOT_FOUND))
 
 
@@ -270,7 +270,7 @@ def test_an_empty_room_name_is_refused(bench: Bench) -> None:
 @clause("TCRP-3.7e")
 def test_an_empty_payload_is_refused(bench: Bench) -> None:
     room = fresh().encode()
-    must_be_refused(bench, create_of(room), bench.frame(room, b""), "OperationPayloadSize 0, so no user name,")
+    must_be_refused(bench, create_of(room), bench.tcp.frame(room, b""), "OperationPayloadSize 0, so no user name,")
     refuse_join(bench, b"", "OperationPayloadSize 0, so no user name,")
 
 
@@ -278,12 +278,12 @@ def test_an_empty_payload_is_refused(bench: Bench) -> None:
 @for_all(cases=[{"password": None}, {"password": "Secret-1"}], password=st.sampled_from([None, "Secret-1"]), scale=0.5)
 def test_of_concurrent_creates_of_one_name_exactly_one_succeeds(bench: Bench, password: str | None) -> None:
     want = Create(fresh(), "alicia", password)
-    request = bench.request(want)
-    bench.make_way(RACERS)
-    connections = [bench.connect() for _ in range(RACERS)]
+    request = bench.tcp.request(want)
+    bench.tcp.make_way(RACERS)
+    connections = [bench.tcp.connect() for _ in range(RACERS)]
     for connection in connections:
         connection.send(request)
-    answers = [bench.ask_on(connection, want, data=b"") for connection in connections]
+    answers = [bench.tcp.ask_on(connection, want, data=b"") for connection in connections]
     served = [answer for answer in answers if answer.token is not None or answer.says(Status.OK)]
     others = [answer for answer in answers if answer not in served]
     if len(served) != 1:
@@ -297,15 +297,15 @@ def test_of_concurrent_creates_of_one_name_exactly_one_succeeds(bench: Bench, pa
 
 def _enters_only_with(bench: Bench, password: str, wrong: Sequence[str]) -> None:
     room, right = fresh(), _quoted(password)
-    must_be_served(bench, bench.ask(Create(room, "alicia", password)), f"a CREATE with the password {right}")
+    must_be_served(bench, bench.tcp.ask(Create(room, "alicia", password)), f"a CREATE with the password {right}")
     again = (password, wrong[0]) if len(wrong) > 3 else ()  # a second try is no better, after the right one too
     for other in (*wrong, *again):
         if other == password:
-            must_be_served(bench, bench.ask(Join(room, "bob", password)), f"a JOIN with the right password {right}")
+            must_be_served(bench, bench.tcp.ask(Join(room, "bob", password)), f"a JOIN with the right password {right}")
             continue
         want = Join(room, "alicia", other)  # nor is the name of the host, or of a guest
         what = f"the password {_quoted(other)} where {right} is right"
-        must_have_status(bench, bench.ask(want), Status.WRONG_PASSWORD, what, bench.request(want))
+        must_have_status(bench, bench.tcp.ask(want), Status.WRONG_PASSWORD, what, bench.tcp.request(want))
 
 
 def _quoted(password: str) -> str:
@@ -348,15 +348,15 @@ def test_a_password_is_compared_as_bytes_and_in_full(bench: Bench) -> None:
 @clause("TCRP-3.10a")
 def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None:
     room = fresh()
-    must_be_served(bench, bench.ask(Create(room, "alicia", "Secret-1")), "a CREATE with a password")
+    must_be_served(bench, bench.tcp.ask(Create(room, "alicia", "Secret-1")), "a CREATE with a password")
     payloads = [b'{"username":"bob"}', b'{"username":"bob","password":""}', b"bob"]
-    if bench.terms.forge.null_is_none:
+    if bench.traits.forge.null_is_none:
         payloads.append(b'{"username":"bob","password":null}')
     for payload in payloads:
-        data = bench.frame(room.encode(), payload, join=True)
+        data = bench.tcp.frame(room.encode(), payload, join=True)
         must_have_status(
             bench,
-            bench.ask(Join(room, "bob"), data=data),
+            bench.tcp.ask(Join(room, "bob"), data=data),
             Status.WRONG_PASSWORD,
             "a JOIN without the room's password",
             data,
@@ -368,12 +368,12 @@ def test_a_room_with_a_password_is_not_entered_without_one(bench: Bench) -> None
 @clause("TCRP-3.11")
 def test_a_room_whose_creator_vanished_stands(bench: Bench) -> None:
     want = Create(fresh(), "alicia")
-    connection = bench.connect()
-    connection.send(bench.request(want))
-    bench.drop(connection)
-    bench.vanished_rooms += 1
+    connection = bench.tcp.connect()
+    connection.send(bench.tcp.request(want))
+    bench.tcp.drop(connection)
+    bench.rooms.vanished += 1
     answer = ask_until(bench, Join(want.room, "bob"), lambda answer: answer.token is not None)
     must_be_served(
-        bench, answer, "a JOIN of a room whose creator closed after its request, unanswered", bench.request(want)
+        bench, answer, "a JOIN of a room whose creator closed after its request, unanswered", bench.tcp.request(want)
     )
-    must_have_status(bench, bench.ask(Create(want.room, "alicia")), Status.ROOM_EXISTS, "a CREATE of that room")
+    must_have_status(bench, bench.tcp.ask(Create(want.room, "alicia")), Status.ROOM_EXISTS, "a CREATE of that room")

@@ -4,13 +4,16 @@ import json
 
 from hypothesis import strategies as st
 
-from conformance import forge, strategies
-from conformance.bench import Bench, fresh, nonce
-from conformance.examples import for_all
-from conformance.findings import Mismatch
-from conformance.marks import clause, create_of, hostile, must_be_refused, must_be_served, must_have_status, needs_chat
-from conformance.peers import Peer
+from conformance.client.assertions import create_of, must_be_refused, must_be_served, must_have_status
+from conformance.client.bench import Bench
+from conformance.dialect import forge
+from conformance.net.peer import Peer
+from conformance.outcome.findings import Mismatch
+from conformance.suite import strategies
+from conformance.suite.marks import clause, hostile, needs_chat
+from conformance.suite.properties import for_all
 from conformance.suite.steps import refuse_join
+from conformance.trace.names import fresh, nonce
 from tcrp import MAX_USER_SIZE, Create, Join, Status
 
 ESCAPED = '"\\/\0\t\n太é\U0001f600'
@@ -30,14 +33,14 @@ _VALUES = st.recursive(
 def _create(bench: Bench, payload: bytes, what: str, room: str | None = None, *, bare: bool = False) -> str:
     """A CREATE with this payload must be served. Returns the room's name."""
     room = room or fresh()
-    data = bench.frame(room.encode(), payload, bare=bare)
-    must_be_served(bench, bench.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
+    data = bench.tcp.frame(room.encode(), payload, bare=bare)
+    must_be_served(bench, bench.tcp.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
     return room
 
 
 def _refuse(bench: Bench, payload: bytes, what: str, statuses: tuple[Status, ...] = (Status.MALFORMED,)) -> None:
     room = fresh().encode()
-    must_be_refused(bench, create_of(room), bench.frame(room, payload), f"a CREATE with {what}", statuses)
+    must_be_refused(bench, create_of(room), bench.tcp.frame(room, payload), f"a CREATE with {what}", statuses)
 
 
 @clause("TCRP-3.2a")
@@ -54,19 +57,19 @@ def test_a_json_object_carries_the_user_name_and_a_password(bench: Bench) -> Non
 @needs_chat
 @clause("TCRP-3.2a")
 def test_the_user_name_is_what_the_json_says(bench: Bench) -> None:
-    listener = bench.create(user="listener")
+    listener = bench.rooms.create(user="listener")
     room = listener.member.room
     payload = b'{"username":"d\\u006fra"}'
     want = Join(room, "dora")
-    answer = bench.ask(want, data=bench.frame(room.encode(), payload, join=True))
+    answer = bench.tcp.ask(want, data=bench.tcp.frame(room.encode(), payload, join=True))
     must_be_served(bench, answer, f"a JOIN with the payload {payload.decode()}")
     if answer.token is None:
         return
-    speaker = bench.enter(want, answer)
-    bench.settle(listener, speaker)
+    speaker = bench.rooms.enter(want, answer)
+    bench.fences.settle(listener, speaker)
     mark = nonce()
-    bench.say(speaker, mark)
-    heard = bench.must_hear(listener, mark, "a message of dora")
+    bench.udp.say(speaker, mark)
+    heard = bench.hearing.must_hear(listener, mark, "a message of dora")
     if b"006f" in heard.data:
         raise Mismatch("the user name dora, and not the JSON that it stands in", repr(heard.data), data=heard.data)
 
@@ -75,20 +78,20 @@ def test_the_user_name_is_what_the_json_says(bench: Bench) -> None:
 @for_all(cases=[{"password": ESCAPED}], password=st.one_of(st.just(ESCAPED), strategies.passwords()), scale=0.25)
 def test_escapes_mean_what_they_stand_for(bench: Bench, password: str) -> None:
     room = _create(bench, json.dumps({"username": "alicia", "password": password}).encode(), "an escaped password")
-    data = bench.frame(room.encode(), forge.payload(username="bob", password=password), join=True)
-    must_be_served(bench, bench.ask(Join(room, "bob"), data=data), "a JOIN with the same password unescaped", data)
+    data = bench.tcp.frame(room.encode(), forge.payload(username="bob", password=password), join=True)
+    must_be_served(bench, bench.tcp.ask(Join(room, "bob"), data=data), "a JOIN with the same password unescaped", data)
 
 
 @clause("TCRP-3.2b")
 def test_a_password_that_is_absent_null_or_empty_is_none(bench: Bench) -> None:
     forms = ['{"username":"%s"}', '{"username":"%s","password":null}', '{"username":"%s","password":""}']
-    if not bench.terms.forge.null_is_none:
+    if not bench.traits.forge.null_is_none:
         del forms[1]
     for created, joined in zip(forms, (*forms[1:], forms[0]), strict=True):
         room = _create(bench, (created % "alicia").encode(), f"the payload {created % 'alicia'}", bare=True)
-        data = bench.frame(room.encode(), (joined % "bob").encode(), join=True, bare=True)
+        data = bench.tcp.frame(room.encode(), (joined % "bob").encode(), join=True, bare=True)
         what = f"a JOIN with {joined % 'bob'} of a room created with {created % 'alicia'}"
-        must_be_served(bench, bench.ask(Join(room, "bob"), data=data), what, data)
+        must_be_served(bench, bench.tcp.ask(Join(room, "bob"), data=data), what, data)
 
 
 @hostile
@@ -147,9 +150,9 @@ def test_unknown_keys_are_ignored(bench: Bench, key: str, value: object) -> None
 @clause("TCRP-3.2d")
 def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
     room = _create(bench, b'{"username":"alicia","x":{"password":"inner"}}', "a password that is not its own")
-    data = bench.frame(room.encode(), forge.payload(username="bob", x={"password": "inner"}), join=True)
+    data = bench.tcp.frame(room.encode(), forge.payload(username="bob", x={"password": "inner"}), join=True)
     must_be_served(
-        bench, bench.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data
+        bench, bench.tcp.ask(Join(room, "bob"), data=data), "a JOIN without a password and with an unknown key", data
     )
     similar = rb"""{"username":"alicia","username\u0000":5," username":5,"PASSWORD":5,"password ":5,"":5,
         "room":"x","operation":2,"state":1,"token":"x","host":true,"x":{"username":5},
@@ -164,27 +167,27 @@ def test_unknown_keys_may_be_nested_and_long(bench: Bench) -> None:
 def test_of_equal_keys_the_last_counts(bench: Bench) -> None:
     room = _create(bench, b'{"password":"first","username":"alicia","password":"last"}', "two passwords")
     must_have_status(
-        bench, bench.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them"
+        bench, bench.tcp.ask(Join(room, "bob", "first")), Status.WRONG_PASSWORD, "a JOIN with the first of them"
     )
     payload = b'{"password":"first","username":"bob","password":"last"}'
-    data = bench.frame(room.encode(), payload, join=True)
-    must_be_served(bench, bench.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
-    last = b"null" if bench.terms.forge.null_is_none else b'""'
+    data = bench.tcp.frame(room.encode(), payload, join=True)
+    must_be_served(bench, bench.tcp.ask(Join(room, "bob", "last"), data=data), "a JOIN with both of them", data)
+    last = b"null" if bench.traits.forge.null_is_none else b'""'
     none = _create(bench, b'{"password":"first","username":"alicia","password":' + last + b"}", "a password, then none")
-    must_be_served(bench, bench.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
+    must_be_served(bench, bench.tcp.ask(Join(none, "bob")), "a JOIN without a password, none being the last")
     _create(bench, b'{"username":5,"username":"alicia"}', "a username that is a number and then one that is a string")
 
 
 @needs_chat
 @clause("TCRP-3.2e")
 def test_of_equal_user_names_the_last_counts(bench: Bench) -> None:
-    listener = bench.common()[0][0]
+    listener = bench.shared.settled()[0][0]
     want = Join(listener.member.room, "dora")
-    data = bench.frame(want.room.encode(), b'{"username":"first","username":"dora"}', join=True)
-    answer = bench.ask(want, data=data)
+    data = bench.tcp.frame(want.room.encode(), b'{"username":"first","username":"dora"}', join=True)
+    answer = bench.tcp.ask(want, data=data)
     must_be_served(bench, answer, "a JOIN with two user names", data)
     if answer.token is not None:
-        _carries_its_name(bench, listener, bench.enter(want, answer))
+        _carries_its_name(bench, listener, bench.rooms.enter(want, answer))
 
 
 @clause("TCRP-3.2f")
@@ -198,8 +201,10 @@ def test_white_space_after_the_object_is_allowed(bench: Bench, space: str) -> No
     room = _create(bench, payload, f"{space!r} after the object")
     if len(space) > 1:
         payload = forge.payload(username="bob") + space.encode()
-        data = bench.frame(room.encode(), payload, join=True)
-        must_be_served(bench, bench.ask(Join(room, "bob"), data=data), f"a JOIN with {space!r} after the object", data)
+        data = bench.tcp.frame(room.encode(), payload, join=True)
+        must_be_served(
+            bench, bench.tcp.ask(Join(room, "bob"), data=data), f"a JOIN with {space!r} after the object", data
+        )
 
 
 @hostile
@@ -251,9 +256,9 @@ def test_other_bytes_after_the_object_are_malformed(bench: Bench, rest: str) -> 
 def test_whether_deep_nesting_and_long_numbers_are_taken(bench: Bench) -> None:
     for what, value in (("nesting of 40", "[" * 39 + "]" * 39), ("a number of 30 digits", "9" * 30)):
         room = fresh()
-        data = bench.frame(room.encode(), f'{{"username":"alicia","x":{value}}}'.encode())
-        answer = bench.ask(Create(room, "alicia"), data=data)
-        bench.notes.append(f"{what} is {'taken' if answer.token is not None else 'refused'}")
+        data = bench.tcp.frame(room.encode(), f'{{"username":"alicia","x":{value}}}'.encode())
+        answer = bench.tcp.ask(Create(room, "alicia"), data=data)
+        bench.record.note(f"{what} is {'taken' if answer.token is not None else 'refused'}")
 
 
 @clause("TCRP-3.2i")
@@ -279,25 +284,25 @@ def test_another_payload_is_the_user_name_itself(bench: Bench, user: str) -> Non
 @needs_chat
 @clause("TCRP-3.2i")
 def test_the_raw_user_name_is_taken_as_it_stands(bench: Bench) -> None:
-    listener = bench.create(user="listener")
+    listener = bench.rooms.create(user="listener")
     room = listener.member.room
     for user in ('"alicia"', "[1]", '\ufeff{"username":"x"}', " x ", "user=%41"):
         want = Join(room, user)
-        answer = bench.ask(want, data=bench.frame(room.encode(), user.encode(), join=True))
+        answer = bench.tcp.ask(want, data=bench.tcp.frame(room.encode(), user.encode(), join=True))
         must_be_served(bench, answer, f"a JOIN with the raw user name {user!r}")
         if answer.token is None:
             continue
-        speaker = bench.enter(want, answer)
+        speaker = bench.rooms.enter(want, answer)
         _carries_its_name(bench, listener, speaker)
 
 
 def _carries_its_name(bench: Bench, listener: Peer, speaker: Peer) -> None:
     """A message of the speaker comes with the speaker's name, whole and unchanged."""
-    bench.settle(listener, speaker)
+    bench.fences.settle(listener, speaker)
     mark = nonce()
-    bench.say(speaker, mark)
-    heard = bench.must_hear(listener, mark, f"a message of {speaker}")
-    if not bench.names(heard, speaker.member.user):
+    bench.udp.say(speaker, mark)
+    heard = bench.hearing.must_hear(listener, mark, f"a message of {speaker}")
+    if not bench.datagrams.names(heard, speaker.member.user):
         raise Mismatch(f"a message of {speaker.member.user!r} to carry that name", repr(heard.data), data=heard.data)
 
 
@@ -347,22 +352,22 @@ def test_a_bad_raw_user_name_is_malformed(bench: Bench) -> None:
 @clause("TCRP-3.3c")
 def test_equal_user_names_in_a_room_are_allowed(bench: Bench) -> None:
     room = fresh()
-    must_be_served(bench, bench.ask(Create(room, "alicia")), "a CREATE by alicia")
-    must_be_served(bench, bench.ask(Join(room, "alicia")), "a JOIN by another alicia")
+    must_be_served(bench, bench.tcp.ask(Create(room, "alicia")), "a CREATE by alicia")
+    must_be_served(bench, bench.tcp.ask(Join(room, "alicia")), "a JOIN by another alicia")
 
 
 @needs_chat
 @clause("TCRP-3.3c")
 def test_members_of_equal_names_are_members_each(bench: Bench) -> None:
-    members = bench.room("twin", "twin", "twin", "Twin")
+    members = bench.rooms.settled("twin", "twin", "twin", "Twin")
     for speaker in members:
         mark = nonce()
-        bench.say(speaker, mark)
+        bench.udp.say(speaker, mark)
         for listener in members:
             if listener is speaker:
                 continue
-            heard = bench.must_hear(listener, mark, "a message of another member of its name")
-            if not bench.names(heard, speaker.member.user):
+            heard = bench.hearing.must_hear(listener, mark, "a message of another member of its name")
+            if not bench.datagrams.names(heard, speaker.member.user):
                 raise Mismatch("messages of each to carry its name", repr(heard.data), data=heard.data)
-    bench.leave(members[1])
-    bench.fence(members[0], *members[2:], after="one of the members of a name has left")
+    bench.udp.leave(members[1])
+    bench.fences.fence(members[0], *members[2:], after="one of the members of a name has left")

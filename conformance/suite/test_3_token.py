@@ -6,11 +6,13 @@ import string
 from collections import Counter
 from itertools import pairwise
 
-from conformance import forge
-from conformance.bench import Bench, fresh, nonce
-from conformance.findings import Mismatch
-from conformance.marks import clause, late, must_be_served, must_have_status, needs_chat
+from conformance.client.assertions import must_be_served, must_have_status
+from conformance.client.bench import Bench
+from conformance.dialect import forge
+from conformance.outcome.findings import Mismatch
+from conformance.suite.marks import clause, late, needs_chat
 from conformance.suite.steps import ask_until
+from conformance.trace.names import fresh, nonce
 from tcrp import MAX_TOKEN_SIZE, Create, Join, Membership, Status
 
 WANTED = 64
@@ -35,10 +37,10 @@ _ALPHABETS = tuple(
 
 
 def _tokens(bench: Bench) -> list[bytes]:
-    while len(bench.tokens) < WANTED:
-        bench.create()
+    while len(bench.tcp.tokens) < WANTED:
+        bench.rooms.create()
         bench.tidy()
-    return bench.tokens
+    return bench.tcp.tokens
 
 
 def _alphabet_size(tokens: list[bytes]) -> int:
@@ -88,15 +90,15 @@ def test_no_token_is_given_out_twice(bench: Bench) -> None:
 
 @clause("TCRP-3.8a")
 def test_the_same_room_and_user_get_another_token_each_time(bench: Bench) -> None:
-    host = bench.create(user="alicia")
+    host = bench.rooms.create(user="alicia")
     room = host.member.room
     seen = [host.member.token]
     with contextlib.suppress(Mismatch):  # a refusal is a finding of other clauses
-        seen.extend(bench.join(room, "bob").member.token for _ in range(2))
-    bench.leave(host)
+        seen.extend(bench.rooms.join(room, "bob").member.token for _ in range(2))
+    bench.udp.leave(host)
     with contextlib.suppress(Mismatch):
         if _gone(bench, room):
-            seen.append(bench.create(room, "alicia").member.token)
+            seen.append(bench.rooms.create(room, "alicia").member.token)
     token, times = Counter(seen).most_common(1)[0]
     if times > 1:
         raise Mismatch("a new token for every membership", f"{times} of {len(seen)} are the same", data=token)
@@ -118,13 +120,13 @@ def test_tokens_are_long_enough_and_show_no_counter_clock_or_constant(bench: Ben
 @late
 @clause("TCRP-3.8b")
 def test_the_tokens_of_guests_show_no_counter_clock_or_constant_either(bench: Bench) -> None:
-    while len(bench.guest_tokens) < WANTED:
-        room = bench.create().member.room
-        for _ in range(min(12, WANTED - len(bench.guest_tokens))):
-            bench.join(room)
+    while len(bench.tcp.guest_tokens) < WANTED:
+        room = bench.rooms.create().member.room
+        for _ in range(min(12, WANTED - len(bench.tcp.guest_tokens))):
+            bench.rooms.join(room)
         bench.tidy()
-    _look_random(bench.guest_tokens[-4 * WANTED :])
-    seen = bench.tokens[-4 * WANTED :]
+    _look_random(bench.tcp.guest_tokens[-4 * WANTED :])
+    seen = bench.tcp.tokens[-4 * WANTED :]
     for token in seen:
         if any(token in other for other in seen if other != token):
             raise Mismatch("tokens of which none holds another", "one does", data=token)
@@ -155,26 +157,26 @@ def _look_random(tokens: list[bytes]) -> None:
 
 @clause("TCRP-3.8c")
 def test_a_token_is_1_to_255_bytes(bench: Bench) -> None:
-    answer = bench.ask(Create(fresh(), "alicia"))
-    if answer.token is None or not all(1 <= len(token) <= MAX_TOKEN_SIZE for token in bench.tokens):
+    answer = bench.tcp.ask(Create(fresh(), "alicia"))
+    if answer.token is None or not all(1 <= len(token) <= MAX_TOKEN_SIZE for token in bench.tcp.tokens):
         raise Mismatch(f"a token of 1 to {MAX_TOKEN_SIZE} bytes", str(answer), data=answer.data[:128])
 
 
 @needs_chat
 @clause("TCRP-3.8d")
 def test_each_token_speaks_with_the_name_it_was_given_for(bench: Bench) -> None:
-    members = [bench.common()[0][0]]
-    users = ("太郎", " spaced ", "\ufeffe\u0301\u200d", "Alicia: 2  &<b>%s%%\\n\u00a0", "u" * bench.terms.longest_user)
-    members += [bench.stay(bench.guest(user)) for user in users]
-    bench.settle(*members)
+    members = [bench.shared.settled()[0][0]]
+    users = ("太郎", " spaced ", "\ufeffe\u0301\u200d", "Alicia: 2  &<b>%s%%\\n\u00a0", "u" * bench.traits.longest_user)
+    members += [bench.rooms.stay(bench.shared.guest(user)) for user in users]
+    bench.fences.settle(*members)
     for speaker in (*members, members[0]):
         mark = nonce()
-        bench.say(speaker, mark)
+        bench.udp.say(speaker, mark)
         for listener in members:
             if listener is speaker:
                 continue
-            heard = bench.must_hear(listener, mark, f"a message of {speaker}")
-            named = [other for other in members if bench.names(heard, other.member.user)]
+            heard = bench.hearing.must_hear(listener, mark, f"a message of {speaker}")
+            named = [other for other in members if bench.datagrams.names(heard, other.member.user)]
             begins = heard.data.startswith(speaker.member.user.encode())  # in whatever layout
             if speaker not in named and (named or not begins):
                 raise Mismatch(f"a message of {speaker} to carry that name", repr(heard.data), data=heard.data)
@@ -183,59 +185,61 @@ def test_each_token_speaks_with_the_name_it_was_given_for(bench: Bench) -> None:
 @needs_chat
 @clause("TCRP-3.8d")
 def test_a_token_speaks_in_its_own_room_only(bench: Bench) -> None:
-    here, there = bench.common()
+    here, there = bench.shared.settled()
     mark = nonce()
     alice, dave = here[0].member, there[0].member
-    borrowed = bench.peer(Membership(dave.room, alice.user, alice.token, False))
-    bench.say(borrowed, mark)
-    bench.fence(*there, after="a datagram with a token of another room")
-    bench.fence(*here, after="a datagram that named another room")
+    borrowed = bench.rooms.peer(Membership(dave.room, alice.user, alice.token, False))
+    bench.udp.say(borrowed, mark)
+    bench.fences.fence(*there, after="a datagram with a token of another room")
+    bench.fences.fence(*here, after="a datagram that named another room")
     for peer in (*here, *there):
-        bench.must_not_hear(peer, mark, "a message sent with another room's token")
+        bench.hearing.must_not_hear(peer, mark, "a message sent with another room's token")
 
 
 @needs_chat
 @clause("TCRP-3.8e")
 def test_a_token_is_bound_to_the_address_of_its_tcp_connection(bench: Bench) -> None:
-    other = bench.second_address()
-    alice, _, carol = bench.common()[0]
-    want, here = Join(alice.member.room, "bob"), bench.local_host
+    other = bench.context.second_address()
+    alice, _, carol = bench.shared.settled()[0]
+    want, here = Join(alice.member.room, "bob"), bench.context.local_host
     claims = dict.fromkeys(("ip", "address", "host", "user_ip", "client_ip"), here)
     declaring = forge.payload(username="bob", user_address=[here, 8080], **claims)  # as other dialects do
-    answer = bench.ask(want, data=bench.frame(want.room.encode(), declaring, join=True), source=other)
+    answer = bench.tcp.ask(want, data=bench.tcp.frame(want.room.encode(), declaring, join=True), source=other)
     must_be_served(bench, answer, f"a JOIN from {other} that declares {here}")
-    bob = bench.enter(want, answer, other)
-    thief = bench.peer(bob.member)  # at the address that everybody else has
+    bob = bench.rooms.enter(want, answer, other)
+    thief = bench.rooms.peer(bob.member)  # at the address that everybody else has
     for when in ("before its first datagram", "after it"):
         mark = nonce()
-        bench.say(thief, mark)
-        bench.fence(alice, carol, after="a datagram from another address than the token's")
-        what = f"a message with a token of {other} from {bench.local_host}, {when}"
-        bench.must_not_hear(alice, mark, what)
-        bench.settle(alice, bob)  # from the address that he joined from
+        bench.udp.say(thief, mark)
+        bench.fences.fence(alice, carol, after="a datagram from another address than the token's")
+        what = f"a message with a token of {other} from {bench.context.local_host}, {when}"
+        bench.hearing.must_not_hear(alice, mark, what)
+        bench.fences.settle(alice, bob)  # from the address that he joined from
 
 
 @needs_chat
 @clause("TCRP-3.8f")
 def test_creating_makes_the_host(bench: Bench) -> None:
-    alice, bob, carol, namesake = bench.room("alicia", "bob", "charles", "alicia")
+    alice, bob, carol, namesake = bench.rooms.settled("alicia", "bob", "charles", "alicia")
     room = alice.member.room
-    for guest in (bob, namesake) if bench.terms.guests_leave else ():
-        bench.leave(guest)
-        bench.fence(alice, carol, after="a guest has left")
-    if bench.terms.by_name:
-        must_have_status(bench, bench.ask(Create(room, "x")), Status.ROOM_EXISTS, "a CREATE after two guests have left")
-    if bench.terms.guests_leave:
-        bench.leave(carol)
+    for guest in (bob, namesake) if bench.traits.guests_leave else ():
+        bench.udp.leave(guest)
+        bench.fences.fence(alice, carol, after="a guest has left")
+    if bench.traits.by_name:
+        must_have_status(
+            bench, bench.tcp.ask(Create(room, "x")), Status.ROOM_EXISTS, "a CREATE after two guests have left"
+        )
+    if bench.traits.guests_leave:
+        bench.udp.leave(carol)
         bench.waits.pause()
-        bench.settle(alice, bench.join(room, "bob"))  # a room without guests is a room
-    similar = Join(bench.create(room + "b").member.room, "bob")
-    bench.leave(alice)
+        bench.fences.settle(alice, bench.rooms.join(room, "bob"))  # a room without guests is a room
+    similar = Join(bench.rooms.create(room + "b").member.room, "bob")
+    bench.udp.leave(alice)
     if not _gone(bench, room):
         return  # that is a finding of TCRP-5.2c
-    must_be_served(bench, bench.ask(similar), f"a JOIN of {similar.room!r}, whose host has not left,")
+    must_be_served(bench, bench.tcp.ask(similar), f"a JOIN of {similar.room!r}, whose host has not left,")
     try:
-        bench.leave(bench.stay(bench.create(room)))
+        bench.udp.leave(bench.rooms.stay(bench.rooms.create(room)))
     except Mismatch:
         return  # so is a name that is not free
     if not _gone(bench, room):

@@ -1,4 +1,4 @@
-"""Conversations of several clients at once, against a naive model of the rooms; see conformance.model.
+"""Conversations of several clients at once, against a naive model of the rooms; see conformance.suite.model.rooms.
 
 hypothesis draws a conversation step by step, by what the model says is there, and it is played once it is whole. The
 first in which the server disagrees is made shorter by leaving out a step and what hangs on it: that knows who is who,
@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from conformance import baseline
-from conformance.bench import Bench
-from conformance.examples import DEFAULT_EXAMPLES, drawing
-from conformance.findings import Finding, Mismatch, TargetLost, unsupported
-from conformance.marks import clause, late, needs_chat
-from conformance.model import ENTERING, FORGERIES, HOWS, Model, Step, smaller
-from conformance.player import play
+from conformance.client import baseline
+from conformance.client.bench import Bench
+from conformance.client.drawing import DEFAULT_EXAMPLES
+from conformance.outcome.findings import Finding, Mismatch, TargetLost, TimeUp, unsupported
+from conformance.suite.marks import clause, late, needs_chat
+from conformance.suite.model.conversation import play
+from conformance.suite.model.rooms import ENTERING, FORGERIES, HOWS, Model, Step, smaller
 
 pytestmark = needs_chat
 
@@ -37,7 +37,7 @@ INDEX = st.integers(0, 5)
 Conversation = tuple[Step, ...]
 
 
-class Enough(BaseException):
+class StopDrawing(BaseException):
     """No further conversation is to be drawn; hypothesis stops where it is."""
 
 
@@ -49,19 +49,20 @@ class Search:
         self.failed: tuple[Conversation, Finding] | None = None
         self._passed: set[Conversation] = set()
         self._connections = 0
-        self._ends = time.monotonic() + drawing.seconds
+        self._most_connections = CONNECTIONS * bench.context.drawing.examples / DEFAULT_EXAMPLES
+        self._ends = time.monotonic() + bench.context.drawing.seconds
 
     def hold(self, steps: Conversation) -> None:
-        """Play a conversation that has been drawn. Enough if it fails, or if the budget is spent."""
+        """Play a conversation that has been drawn. StopDrawing if it fails, or if the budget is spent."""
         if steps in self._passed:
             return
         self._connections += sum(step[0] in ENTERING for step in steps)
-        if time.monotonic() > self._ends or self._connections > CONNECTIONS * drawing.examples / DEFAULT_EXAMPLES:
-            raise Enough
+        if time.monotonic() > self._ends or self._connections > self._most_connections:
+            raise StopDrawing
         found = self._play(steps, until=self._ends)
         if found is not None:
             self.failed = (_played(steps, found), found)
-            raise Enough
+            raise StopDrawing
         self._passed.add(steps)
 
     def finding(self) -> Finding | None:
@@ -79,7 +80,7 @@ class Search:
 
     def _shortened(self, steps: Conversation, found: Finding) -> list[Conversation]:
         """Ever shorter conversations that fail alike, until nothing can be left out or the time is over."""
-        ends = time.monotonic() + drawing.shrink_seconds
+        ends = time.monotonic() + self.bench.context.drawing.shrink_seconds
         haste = max(0.1, 10 * self.bench.waits.round_trip)
         found_again, tried = list[Conversation](), {steps}
         number = in_vain = 0
@@ -95,13 +96,13 @@ class Search:
         return found_again
 
     def _play(self, steps: Conversation, patience: float | None = None, until: float | None = None) -> Finding | None:
-        self.bench.examples += 1
+        self.bench.record.examples += 1
         self.bench.begin()
         try:
             play(self.bench, steps, patience=patience, until=until)
         except Finding as found:
             found.example = found.example or {"steps": list(steps)}
-            found.steps, found.names = self.bench.recorder.steps(), self.bench.began_with
+            found.steps, found.names = self.bench.trace.steps(), self.bench.began_with
             return found
         finally:
             self.bench.tidy()
@@ -141,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         return False
 
     @rule(
-        how=st.sampled_from(["join", "join", "join", "lurk", "create"]),
+        how=st.sampled_from(["join", "join", "join", "join_silently", "create"]),
         name=st.sampled_from([0, 0, 0, 1, 1, 2]),
         user=INDEX,
         password=st.sampled_from([None, "secret"]),
@@ -169,13 +170,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=INDEX, how=st.sampled_from(["in turn", "host", "guest", *HOWS]))
     def leave(self, who: int, how: str) -> None:
-        """Guests leave, and when few are left, the host; whoever has left comes back as a ghost."""
+        """Guests leave, and when few are left, the host; whoever has left uses its void token."""
         just_left = bool(self.steps) and self.steps[-1][0] == "leave"
         if not just_left and not self.crowd(who):
             return
         members = self.model.members
         if just_left or not members or how in HOWS:
-            self.take("haunt", len(self.model.ghosts) - 1 - who, how if how in HOWS else "chat")
+            self.take("reuse_token", len(self.model.former) - 1 - who, how if how in HOWS else "chat")
             return
         host = how == "host" or (how == "in turn" and len(members[0].room.members) < CROWD)
         leaving = [member for member in members if member.host is host] or members
@@ -191,7 +192,7 @@ def find(bench: Bench) -> Finding | None:
     """Where server and model disagree, by the shortest conversation that was found."""
     made = Search(bench)
     limits = settings(
-        max_examples=max(1, round(drawing.examples * CONVERSATIONS)),
+        max_examples=max(1, round(bench.context.drawing.examples * CONVERSATIONS)),
         stateful_step_count=STEPS,
         deadline=None,
         database=None,
@@ -202,9 +203,14 @@ def find(bench: Bench) -> Finding | None:
         suppress_health_check=list(HealthCheck),
     )
     drawn = type("Machine", (Machine,), {"search": made})
-    with contextlib.suppress(Enough):
-        run_state_machine_as_test(seed(drawing.seed)(drawn), settings=limits)
-    return made.finding()
+    with contextlib.suppress(StopDrawing):
+        run_state_machine_as_test(seed(bench.context.drawing.seed)(drawn), settings=limits)
+    try:
+        return made.finding()
+    except TimeUp:
+        if made.failed is None:
+            raise
+        return made.failed[1]
 
 
 def _played(steps: Conversation, found: Finding) -> Conversation:
@@ -231,7 +237,7 @@ def _serves(bench: Bench) -> bool:
     "TCRP-5.1c", "TCRP-5.2a", "TCRP-5.2b", "TCRP-5.2c", "TCRP-5.4a", "TCRP-5.4b",
 )  # fmt: skip
 def test_a_conversation_of_several_clients_agrees_with_the_model(bench: Bench) -> None:
-    if not bench.terms.as_the_model:
+    if not bench.traits.as_the_model:
         unsupported("in this dialect members come, move or leave otherwise than in the model")
     found = find(bench)
     if found is not None:

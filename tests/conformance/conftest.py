@@ -1,98 +1,13 @@
-"""The command line of the suite as a process, and the servers of tests/ to point it at."""
+"""The command line of the suite, ports where nobody listens, and a report that was recorded once."""
 
-import contextlib
-import json
 import socket
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tcrp.endpoint import Endpoint
-
-TESTS = Path(__file__).parent.parent
-MADE = f"""
-import sys
-sys.path.insert(0, {str(TESTS / "faults")!r})
-import server
-from importlib import import_module
-from plain import Server
-from registry import FAULTS, fault, main
-for module in server.MODULES:
-    import_module(module)
-"""
-REFERENCE = f"{Path(sys.executable).with_name('tcrp-server')} --tcp-port {{tcp}} --udp-port {{udp}}"
-
-
-def faulty(name: str) -> str:
-    """The command of a server with this fault."""
-    return f"{sys.executable} {TESTS / 'faults' / 'server.py'} --fault {name}"
-
-
-class Commands:
-    """Runs `tcrp-conformance` in an empty folder."""
-
-    reference = REFERENCE
-    faulty = staticmethod(faulty)
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def server(self, source: str) -> str:
-        """The command of a server made here, of the parts of tests/faults: every fault is registered already."""
-        path = self.folder / "made.py"
-        path.write_text(f"{MADE}{textwrap.dedent(source)}")
-        return f"{sys.executable} {path}"
-
-    def wrong_at(self, fault: str, starts: str) -> str:
-        """The command of a server that has this fault at some of its starts, counted from 1, and else none.
-
-        `starts`: an expression of `start`, such as `start in (1, 3)`.
-        """
-        return self.server(f"""
-            from pathlib import Path
-            log = Path({str(self.folder / "starts")!r})
-            start = len(log.read_text() if log.exists() else "") + 1
-            log.write_text("." * start)
-            sys.argv[1:] = ["--fault", {fault!r} if {starts} else "none"]
-            main("fault", FAULTS)
-        """)  # fmt: skip
-
-    @contextlib.contextmanager
-    def started(self, command: str) -> Iterator[str]:
-        """Start a server that prints a ready line. Its address, as -t takes it."""
-        with subprocess.Popen(
-            command.split(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=self.folder
-        ) as process:
-            try:
-                assert process.stdout is not None
-                ready = dict(word.partition("=")[::2] for word in process.stdout.readline().split()[1:])
-                yield f"{ready['tcp']}:{ready['udp'].rpartition(':')[2]}"
-            finally:
-                process.kill()
-
-    def script(self, name: str) -> str:
-        """The console script of this name beside this Python."""
-        return str(Path(sys.executable).with_name(name))
-
-    def words(self, *words: str) -> list[str]:
-        """Which dialect it is need not be found out, unless a test says so."""
-        if words[:1] == ("run",) and "--dialect" not in words:
-            words = ("run", "--dialect", "tcrp", *words[1:])
-        return [self.script("tcrp-conformance"), *words]
-
-    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return self.run(*self.words(*words))
-
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(words, capture_output=True, text=True, cwd=self.folder, check=False)
-
-    def report(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / "tcrp-report" / "report.json").read_text()))
+from tests.conformance.commands import Commands, faulty
 
 
 @pytest.fixture
@@ -102,7 +17,7 @@ def command(tmp_path: Path) -> Commands:
 
 @pytest.fixture
 def nowhere() -> Iterator[Endpoint]:
-    """Ports on which nobody listens, and that nobody else can get meanwhile."""
+    """Ports on which nobody listens. They stay reserved during the test."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,

@@ -1,21 +1,22 @@
-"""The commands as scripts depend on them: exit codes, one-line errors, report.json."""
+"""What scripts depend on: exit codes, errors of one line, report.json."""
 
 import contextlib
-import importlib.resources
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-SCHEMA = json.loads((importlib.resources.files("conformance") / "report.schema.json").read_text())
+from tcrp.endpoint import Endpoint
+from tests.conformance.commands import Commands, Done
+from tests.conformance.schemas import REPORT_SCHEMA
 
 
-def one_line(done, *words):
+def one_line(done: Done, *words: str) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("tcrp-conformance: ")
     assert "Traceback" not in done.stderr
@@ -23,11 +24,11 @@ def one_line(done, *words):
         assert word in done.stderr
 
 
-def test_a_right_server_conforms(command):
+def test_a_right_server_conforms(command: Commands) -> None:
     done = command("run", "2.1", "3.4", "4.5", "--exec", command.reference, "--seed", "7")
     assert done.returncode == 0, done.stdout + done.stderr
     report = command.report()
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, REPORT_SCHEMA)
     assert report["exit_code"] == 0
     assert report["seed"] == 7
     assert {one["verdict"] for one in report["clauses"]} == {"pass"}
@@ -36,11 +37,11 @@ def test_a_right_server_conforms(command):
     assert "exit 0: conforms" in done.stdout
 
 
-def test_a_wrong_server_does_not(command):
+def test_a_wrong_server_does_not(command: Commands) -> None:
     done = command("run", "2.5a", "--exec", command.faulty("header-in-one-recv"))
     assert done.returncode == 1
     report = command.report()
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, REPORT_SCHEMA)
     (clause,) = report["clauses"]
     assert clause["verdict"] == "fail"
     assert clause["expected"] in " ".join(done.stdout.split())
@@ -48,14 +49,14 @@ def test_a_wrong_server_does_not(command):
     assert clause["runs"] == {"failed": 3, "total": 3}
 
 
-def test_a_should_counts_only_where_asked(command):
+def test_a_should_counts_only_where_asked(command: Commands) -> None:
     words = ("run", "4.7b", "--exec", command.faulty("too-long-message-untold"))
     assert command(*words).returncode == 0
     assert command.report()["clauses"][0]["verdict"] == "weak"
     assert command(*words, "--level", "should").returncode == 1
 
 
-def test_a_server_that_dies_is_a_crash_and_the_rest_is_judged(command):
+def test_a_server_that_dies_is_a_crash_and_the_rest_is_judged(command: Commands) -> None:
     done = command("run", "6.1f", "6.2b", "--exec", command.faulty("dies-of-a-short-datagram"))
     assert done.returncode == 7, done.stdout
     verdicts = {one["id"]: one for one in command.report()["clauses"]}
@@ -64,7 +65,7 @@ def test_a_server_that_dies_is_a_crash_and_the_rest_is_judged(command):
     assert verdicts["TCRP-6.2b"]["verdict"] == "pass"
 
 
-def crash(command):
+def crash(command: Commands) -> tuple[str, str, list[str]]:
     (finding,) = command.report()["findings"]
     return (
         finding["verdict"],
@@ -73,7 +74,7 @@ def crash(command):
     )
 
 
-def test_a_server_that_the_plain_conversation_ends_is_a_crash_and_no_absence(command):
+def test_a_server_that_the_plain_conversation_ends_is_a_crash_and_no_absence(command: Commands) -> None:
     server = command.faulty("dies-of-the-first-registration")
     done = command("run", "2.1", "4.5a", "6.2b", "--exec", server)
     assert done.returncode == 7, done.stdout + done.stderr
@@ -85,7 +86,7 @@ def test_a_server_that_the_plain_conversation_ends_is_a_crash_and_no_absence(com
     assert "the server had ended under TCRP-4.5a" in done.stdout
 
 
-def test_a_udp_port_where_nobody_is_is_told_at_once(command, nowhere):
+def test_a_udp_port_where_nobody_is_is_told_at_once(command: Commands, nowhere: Endpoint) -> None:
     with command.started(command.reference.format(tcp=0, udp=0)) as where:
         done = command("run", "2.1", "4.5a", "-t", f"{where.rpartition(':')[0]}:{nowhere.udp}", "--dialect", "auto")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -95,13 +96,13 @@ def test_a_udp_port_where_nobody_is_is_told_at_once(command, nowhere):
     assert verdicts["TCRP-4.5a"]["actual"] == f"nothing listens on UDP port {nowhere.udp}, where datagrams are refused"
 
 
-def test_a_server_without_tcp_that_is_not_there(command, nowhere):
+def test_a_server_without_tcp_that_is_not_there(command: Commands, nowhere: Endpoint) -> None:
     done = command("run", "--dialect", "stage1", "-t", f"127.0.0.1:-:{nowhere.udp}")
     assert done.returncode == 6
     one_line(done, "unreachable", f"nothing listens on UDP 127.0.0.1:-:{nowhere.udp}, where datagrams are refused")
 
 
-def test_a_mute_server_is_told_once(command):
+def test_a_mute_server_is_told_once(command: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         done = command("run", "-t", f"127.0.0.1:{tcp.getsockname()[1]}:{udp.getsockname()[1]}")
@@ -112,15 +113,15 @@ def test_a_mute_server_is_told_once(command):
     assert {one["message"] for one in report["clauses"] if one["verdict"] == "unsupported"} == {"blocked by TCRP-3.4a"}
 
 
-def test_an_unreachable_server(command, nowhere):
+def test_an_unreachable_server(command: Commands, nowhere: Endpoint) -> None:
     done = command("run", "-t", f"127.0.0.1:{nowhere.tcp}:9")
     assert done.returncode == 6
     one_line(done, "unreachable", "refused")
-    jsonschema.validate(command.report(), SCHEMA)
+    jsonschema.validate(command.report(), REPORT_SCHEMA)
 
 
 @pytest.mark.parametrize("words", [("run",), ("probe",), ("load",)])
-def test_a_host_without_an_address(command, words):
+def test_a_host_without_an_address(command: Commands, words: tuple[str, ...]) -> None:
     done = command(*words, "-t", "no.such.host.invalid")
     assert done.returncode == 6
     one_line(done, "unreachable: cannot find the host 'no.such.host.invalid'")
@@ -129,7 +130,7 @@ def test_a_host_without_an_address(command, words):
 @pytest.mark.parametrize(
     ("server", "why"), [("false", "exit code 1"), ("no-such-program", "no-such-program"), ("sleep 60", "not ready")]
 )
-def test_a_server_that_does_not_start(command, nowhere, server, why):
+def test_a_server_that_does_not_start(command: Commands, nowhere: Endpoint, server: str, why: str) -> None:
     done = command("run", "--exec", server, "-t", f"127.0.0.1:{nowhere.tcp}:9", "--ready-timeout", "0.5")
     assert done.returncode == 6
     one_line(done, why)
@@ -155,13 +156,13 @@ def test_a_server_that_does_not_start(command, nowhere, server, why):
         (("sing",), "sing"),
     ],
 )
-def test_bad_usage_is_one_line_and_4(command, words, says):
+def test_bad_usage_is_one_line_and_4(command: Commands, words: tuple[str, ...], says: str) -> None:
     done = command(*words)
     assert done.returncode == 4
     one_line(done, says)
 
 
-def test_nothing_selected_is_never_0(command):
+def test_nothing_selected_is_never_0(command: Commands) -> None:
     target = ("-t", "127.0.0.1")
     assert command("run", "7.1", *target).returncode == 5
     assert command("run", "2", "--skip", "2", *target).returncode == 5
@@ -169,11 +170,12 @@ def test_nothing_selected_is_never_0(command):
     assert command("run", "5.3a", "--exec", command.reference).returncode == 5, "all of it unsupported"
 
 
-def test_an_interrupt_leaves_a_report(command):
+def test_an_interrupt_leaves_a_report(command: Commands) -> None:
     process = subprocess.Popen(
         command.words("run", "--exec", command.reference), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=command.folder,
     )  # fmt: skip
+    assert process.stdout is not None
     for line in process.stdout:
         if " pass " in line:
             process.send_signal(signal.SIGINT)
@@ -182,13 +184,13 @@ def test_an_interrupt_leaves_a_report(command):
     assert process.returncode == 2, output + errors
     assert "Traceback" not in output + errors
     report = command.report()
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, REPORT_SCHEMA)
     assert report["exit_code"] == 2
     assert report["summary"]["pass"] > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_whatever_ends_a_run_ends_the_server_that_it_has_started(command, number):
+def test_whatever_ends_a_run_ends_the_server_that_it_has_started(command: Commands, number: signal.Signals) -> None:
     pid = command.folder / "pid"
     server = command.server(f"""
         import os
@@ -199,6 +201,7 @@ def test_whatever_ends_a_run_ends_the_server_that_it_has_started(command, number
     """)
     words = command.words("run", "--exec", server)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=command.folder) as run:
+        assert run.stdout is not None
         for line in run.stdout:
             if " pass " in line:
                 run.send_signal(number)
@@ -212,7 +215,7 @@ def test_whatever_ends_a_run_ends_the_server_that_it_has_started(command, number
 
 
 @pytest.mark.parametrize("words", [["run", "2.5a", "--runs", "1"], ["explain", "2.5a"], ["replay"]])
-def test_a_locale_without_arrows_gets_them_escaped(command, recorded, words):
+def test_a_locale_without_arrows_gets_them_escaped(command: Commands, recorded: Path, words: list[str]) -> None:
     server = ["--exec", command.faulty("header-in-one-recv")]
     if words == ["replay"]:
         words = ["replay", str(recorded / "findings" / "2.5a.json"), "--runs", "1"]
@@ -225,14 +228,14 @@ def test_a_locale_without_arrows_gets_them_escaped(command, recorded, words):
     assert ("\\u25b6" in done.stdout) == (words[0] != "explain")
 
 
-def test_a_folder_that_takes_no_file_is_refused_before_anything_is_started(command):
+def test_a_folder_that_takes_no_file_is_refused_before_anything_is_started(command: Commands) -> None:
     done = command("run", "2.1", "--exec", command.reference, "--report-dir", "/dev/fd")
     assert done.returncode == 4
     assert done.stdout == ""
     one_line(done, "--report-dir '/dev/fd': ")
 
 
-def test_a_report_that_cannot_be_written_in_the_end_is_told_in_a_line(command):
+def test_a_report_that_cannot_be_written_in_the_end_is_told_in_a_line(command: Commands) -> None:
     server = command.server("""
         import shutil
         from pathlib import Path
@@ -246,7 +249,7 @@ def test_a_report_that_cannot_be_written_in_the_end_is_told_in_a_line(command):
     one_line(done, "the report cannot be written to tcrp-report: it is not a folder; name another folder")
 
 
-def test_a_closed_stdout_keeps_nothing_from_the_report(command):
+def test_a_closed_stdout_keeps_nothing_from_the_report(command: Commands) -> None:
     words = command.words("run", "2.1", "--exec", command.reference)
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *words], stderr=subprocess.PIPE, text=True, cwd=command.folder, check=False
@@ -258,13 +261,13 @@ def test_a_closed_stdout_keeps_nothing_from_the_report(command):
 @pytest.mark.parametrize("name", ["run", "probe", "load"])
 @pytest.mark.parametrize("option", ["--target", "--exec"])
 @pytest.mark.parametrize("value", ["", " "])
-def test_a_server_of_no_words_is_refused(command, name, option, value):
+def test_a_server_of_no_words_is_refused(command: Commands, name: str, option: str, value: str) -> None:
     done = command(name, option, value)
     assert done.returncode == 4
     one_line(done, option, f"{value!r} is empty")
 
 
-def test_what_is_no_expression_is_refused(command):
+def test_what_is_no_expression_is_refused(command: Commands) -> None:
     done = command("run", "2.1", "-k", "(", "--exec", command.reference)
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith(
@@ -273,19 +276,13 @@ def test_what_is_no_expression_is_refused(command):
     assert "Traceback" not in done.stderr
 
 
-def test_max_time_ends_the_run_with_what_was_judged(command):
-    done = command("run", "2", "--exec", command.reference, "--max-time", "0.3")
-    report = command.report()
-    assert done.returncode in (0, 5)
-    assert any("--max-time" in (one["message"] or "") for one in report["clauses"])
-
-
-def test_the_endpoint_is_left_as_it_was_found(command):
+def test_the_endpoint_is_left_as_it_was_found(command: Commands) -> None:
     """Rooms are closed and processes ended: a second run against the same server is like the first."""
     words = [*command.reference.split()]
     words[words.index("{tcp}")] = words[words.index("{udp}")] = "0"
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
+            assert server.stdout is not None
             ready = dict(word.partition("=")[::2] for word in server.stdout.readline().split()[1:])
             target = f"{ready['tcp']}:{ready['udp'].rpartition(':')[2]}"
             for _ in range(2):
@@ -299,7 +296,7 @@ def test_the_endpoint_is_left_as_it_was_found(command):
             raise AssertionError("the server still listens")
 
 
-def test_list_names_every_clause_with_its_tests(command):
+def test_list_names_every_clause_with_its_tests(command: Commands) -> None:
     done = command("list")
     assert done.returncode == 0
     assert "TCRP-2.5a" in done.stdout
@@ -308,21 +305,21 @@ def test_list_names_every_clause_with_its_tests(command):
     assert command("list", "4.3").stdout.count("TCRP-") == 3
 
 
-def test_explain_tells_the_clause_and_why(command):
+def test_explain_tells_the_clause_and_why(command: Commands) -> None:
     done = command("explain", "tcrp-4.3a")
     assert done.returncode == 0
     assert "TCRP-4.3a (MUST, server" in done.stdout
     assert "Why: " in done.stdout
 
 
-def test_it_says_so_when_another_tcrp_is_in_the_way(command):
+def test_it_says_so_when_another_tcrp_is_in_the_way(command: Commands) -> None:
     (command.folder / "tcrp.py").write_text("")
     done = command.run(sys.executable, "-m", "conformance", "list")
     assert done.returncode == 4
     one_line(done, str(command.folder / "tcrp.py"))
 
 
-def test_a_students_files_do_not_get_in_the_way(command):
+def test_a_students_files_do_not_get_in_the_way(command: Commands) -> None:
     for name in ("relay.py", "conftest.py", "test_mine.py", "pytest.ini", "pyproject.toml"):
         (command.folder / name).write_text("raise SystemExit('loaded')\n" if name.endswith(".py") else "[broken\n")
     done = command("run", "2.1", "--exec", command.reference)

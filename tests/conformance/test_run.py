@@ -1,27 +1,36 @@
-"""A run as a whole: deviations, the four reports, what comes of servers that speak something else, an interrupt."""
+"""Whole runs: deviations, the four reports, servers that speak another protocol, an interrupt."""
 
-import importlib.resources
 import json
 import os
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 from lxml import etree, html
 
-SCHEMA = json.loads((importlib.resources.files("conformance") / "report.schema.json").read_text())
-XSD = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
+from tests.conformance.commands import Commands, Done
+from tests.conformance.schemas import JUNIT_XSD, REPORT_SCHEMA
+
 ONCE = ("--runs", "1")
 
 
-@pytest.fixture
-def deviating(command):
-    """Runs 2.1 and 2.5a, of which the second fails, with these deviations."""
+Deviating = Callable[..., tuple[Done, dict[str, str], dict[str, str]]]
+"""Runs the suite with deviations of (clause, more lines). Returns the process, their states and the verdicts."""
+Behaviour = Callable[[socket.socket], None]
+"""What a server does with a connection."""
 
-    def run(*deviations, fault="header-in-one-recv"):
+
+@pytest.fixture
+def deviating(command: Commands) -> Deviating:
+    """Runs 2.1, which passes, and 2.5a, which fails, with these deviations."""
+
+    def run(
+        *deviations: tuple[str, str], fault: str = "header-in-one-recv"
+    ) -> tuple[Done, dict[str, str], dict[str, str]]:
         rows = [f'[[deviation]]\nclause = "{clause}"\nreason = "it is old"\n{more}\n' for clause, more in deviations]
         (command.folder / "deviations.toml").write_text("\n".join(rows))
         done = command("run", "2.1", "2.5a", *ONCE, "--exec", command.faulty(fault), "--deviations", "deviations.toml")
@@ -32,7 +41,7 @@ def deviating(command):
     return run
 
 
-def test_what_is_listed_and_fails_is_known(command, deviating):
+def test_what_is_listed_and_fails_is_known(command: Commands, deviating: Deviating) -> None:
     done, states, verdicts = deviating(("2.5a", "until = 2999-12-31"))
     assert done.returncode == 0, done.stdout
     assert states == {"TCRP-2.5a": "known"}
@@ -42,10 +51,10 @@ def test_what_is_listed_and_fails_is_known(command, deviating):
     assert command.report()["summary"]["known"] == 1
     (finding,) = command.report()["findings"]
     assert (finding["clause"], finding["verdict"]) == ("TCRP-2.5a", "known")
-    jsonschema.validate(command.report(), SCHEMA)
+    jsonschema.validate(command.report(), REPORT_SCHEMA)
 
 
-def test_what_is_listed_and_passes_is_red(deviating):
+def test_what_is_listed_and_passes_is_red(deviating: Deviating) -> None:
     done, states, verdicts = deviating(("2.5a", ""), fault="none")
     assert done.returncode == 1
     assert states == {"TCRP-2.5a": "passing"}
@@ -53,7 +62,7 @@ def test_what_is_listed_and_passes_is_red(deviating):
     assert "passing 2.5a  it is old; passes now: take it out of the deviations" in done.stdout
 
 
-def test_what_is_past_its_date_is_red(deviating):
+def test_what_is_past_its_date_is_red(deviating: Deviating) -> None:
     done, states, verdicts = deviating(("2.5a", "until = 2020-01-01"))
     assert done.returncode == 1
     assert states == {"TCRP-2.5a": "expired"}
@@ -61,14 +70,14 @@ def test_what_is_past_its_date_is_red(deviating):
     assert "expired 2.5a  it is old (until 2020-01-01); no longer excused: its date is past" in done.stdout
 
 
-def test_what_is_not_listed_is_red(deviating):
+def test_what_is_not_listed_is_red(deviating: Deviating) -> None:
     done, states, verdicts = deviating(("4.5d", ""))
     assert done.returncode == 1
     assert states == {"TCRP-4.5d": "unjudged"}
     assert verdicts["TCRP-2.5a"] == "fail"
 
 
-def test_a_known_crash_is_no_death(command):
+def test_a_known_crash_is_no_death(command: Commands) -> None:
     (command.folder / "d.toml").write_text('[[deviation]]\nclause = "6.1f"\nreason = "it is old"\n')
     server = command.faulty("dies-of-a-short-datagram")
     done = command("run", "2.1", "6.1f", "--timeout", "1", *ONCE, "--exec", server, "--deviations", "d.toml")
@@ -84,7 +93,7 @@ def test_a_known_crash_is_no_death(command):
         ('[[deviation]]\nclause = "2.5a"\n', "reason is missing"),
     ],
 )
-def test_bad_deviations_are_one_line_and_4(command, text, says):
+def test_bad_deviations_are_one_line_and_4(command: Commands, text: str | None, says: str) -> None:
     if text is not None:
         (command.folder / "d.toml").write_text(text)
     done = command("run", "2.1", "--exec", command.reference, "--deviations", "d.toml")
@@ -95,7 +104,7 @@ def test_bad_deviations_are_one_line_and_4(command, text, says):
     assert not (command.folder / "tcrp-report").exists()
 
 
-def test_all_four_reports_of_a_run_with_findings(command):
+def test_all_four_reports_of_a_run_with_findings(command: Commands) -> None:
     done = command(
         "run", "2.1", "2.5a", "2.6a", "4.7b", "5.3a", *ONCE, "--report", "json,junit,html,md", "--report-dir", "out",
         "--exec", command.faulty("header-in-one-recv"),
@@ -103,13 +112,13 @@ def test_all_four_reports_of_a_run_with_findings(command):
     assert done.returncode == 1, done.stdout
     folder = command.folder / "out"
     report = json.loads((folder / "report.json").read_text())
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, REPORT_SCHEMA)
     assert [one["clause"] for one in report["findings"]] == ["TCRP-2.5a"]
     (finding,) = report["findings"]
     for name in (finding["replay"], finding["script"]):
         assert (folder / name).is_file()
     junit = etree.parse(folder / "report.xml")
-    XSD.assertValid(junit)
+    JUNIT_XSD.assertValid(junit)
     assert [one.get("name").split()[0] for one in junit.iter("testcase")] == [one["id"] for one in report["clauses"]]
     assert len(list(junit.iter("failure"))) == 1
     shown = " ".join(html.parse(folder / "report.html").getroot().text_content().split())
@@ -119,7 +128,7 @@ def test_all_four_reports_of_a_run_with_findings(command):
     assert "TCRP-2.5a" in page
 
 
-def test_the_script_of_a_finding_finds_it_again(command, recorded):
+def test_the_script_of_a_finding_finds_it_again(command: Commands, recorded: Path) -> None:
     with command.started(command.faulty("header-in-one-recv")) as target:
         wrong = command.run("python3", str(recorded / "findings" / "2.5a.py"), *target.split(":"))
     with command.started(command.faulty("none")) as target:
@@ -128,7 +137,7 @@ def test_the_script_of_a_finding_finds_it_again(command, recorded):
     assert (right.returncode, right.stderr) == (0, "")
 
 
-def test_files_of_findings_that_are_mended_are_gone(command):
+def test_files_of_findings_that_are_mended_are_gone(command: Commands) -> None:
     assert command("run", "2.5a", *ONCE, "--exec", command.faulty("header-in-one-recv")).returncode == 1
     findings = command.folder / "tcrp-report" / "findings"
     assert sorted(path.name for path in findings.iterdir()) == ["2.5a.json", "2.5a.py"]
@@ -136,8 +145,8 @@ def test_files_of_findings_that_are_mended_are_gone(command):
     assert list(findings.iterdir()) == []
 
 
-def changed(report, folder, **verdicts):
-    """The report in this folder, where some clauses have another verdict."""
+def changed(report: Path, folder: Path, **verdicts: str) -> Path:
+    """Copy the report into this folder, with other verdicts of some clauses. Returns the folder."""
     row = json.loads((report / "report.json").read_text())
     for one in row["clauses"]:
         one["verdict"] = verdicts.get(one["id"].removeprefix("TCRP-").replace(".", "_"), one["verdict"])
@@ -146,7 +155,7 @@ def changed(report, folder, **verdicts):
     return folder
 
 
-def test_two_reports_are_compared(command, recorded):
+def test_two_reports_are_compared(command: Commands, recorded: Path) -> None:
     better = changed(recorded, command.folder / "better", **{"2_5a": "pass"})
     done = command("diff", str(recorded), str(better))
     assert (done.returncode, done.stderr) == (0, "")
@@ -162,17 +171,17 @@ def test_two_reports_are_compared(command, recorded):
 
 
 class Strange:
-    """A TCP server of another kind, and a UDP port where nobody answers."""
+    """A TCP server that speaks another protocol, and a UDP port that never answers."""
 
-    def __init__(self, behave):
+    def __init__(self, behave: Behaviour) -> None:
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.tcp.getsockname()[1]}:{self.udp.getsockname()[1]}"
-        self._kept = []
+        self._kept: list[socket.socket] = []
         threading.Thread(target=self._serve, args=(behave,), daemon=True).start()
 
-    def _serve(self, behave):
+    def _serve(self, behave: Behaviour) -> None:
         while True:
             try:
                 connection, _ = self.tcp.accept()
@@ -181,7 +190,7 @@ class Strange:
             self._kept.append(connection)
             behave(connection)
 
-    def close(self):
+    def close(self) -> None:
         self.tcp.shutdown(socket.SHUT_RDWR)
         self.tcp.close()
         self.udp.close()
@@ -189,25 +198,25 @@ class Strange:
             connection.close()
 
 
-def json_at_once(connection):
+def json_at_once(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(b'{"status": "error", "message": "unknown command"}')
     connection.close()
 
 
-def noise(connection):
+def noise(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(os.urandom(32))
     connection.close()
 
 
-def http(connection):
+def http(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
     connection.close()
 
 
-def goodbye(connection):
+def goodbye(connection: socket.socket) -> None:
     connection.close()
 
 
@@ -220,7 +229,9 @@ def goodbye(connection):
         (goodbye, "no answer, then closed"),
     ],
 )
-def test_a_server_that_speaks_something_else_is_told_so_in_a_page(command, behave, says):
+def test_a_server_that_speaks_something_else_is_told_so_in_a_page(
+    command: Commands, behave: Behaviour, says: str
+) -> None:
     server = Strange(behave)
     try:
         done = command("run", "-t", server.address)
@@ -233,10 +244,10 @@ def test_a_server_that_speaks_something_else_is_told_so_in_a_page(command, behav
     (finding,) = command.report()["findings"]
     assert finding["actual"].startswith(says), finding["actual"]
     assert command.report()["summary"]["pass"] == 0
-    jsonschema.validate(command.report(), SCHEMA)
+    jsonschema.validate(command.report(), REPORT_SCHEMA)
 
 
-def test_a_server_without_udp(command):
+def test_a_server_without_udp(command: Commands) -> None:
     server = command.server("""
         @fault("now", "TCRP-4.5a", note="")
         class Now(Server):
@@ -259,8 +270,8 @@ def test_a_server_without_udp(command):
     assert "does not speak the dialect" not in done.stdout
 
 
-def test_an_interrupt_while_a_failure_is_examined_leaves_a_report_and_no_process(command):
-    """Interrupted at its second start, which only an examination makes."""
+def test_an_interrupt_while_a_failure_is_examined_leaves_a_report_and_no_process(command: Commands) -> None:
+    """The run is interrupted at the second start of the server: only the repetition of a failure starts it again."""
     pids = command.folder / "pids"
     server = command.server(f"""
         import os
@@ -280,7 +291,7 @@ def test_an_interrupt_while_a_failure_is_examined_leaves_a_report_and_no_process
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     report = command.report()
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, REPORT_SCHEMA)
     assert report["exit_code"] == 2
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 2

@@ -1,8 +1,9 @@
-"""Servers that nobody has written: options of tests/probed/server.py, and what a probe must learn of each."""
+"""Servers that no dialect describes: options of tests/probed/server.py, and what a probe must learn of each."""
 
 from typing import Any
 
 Options = dict[str, Any]
+"""Options of tests/probed/server.py that are not as usual."""
 JSON_UP = 'json:{"room": "room", "token": "token", "message": "message"}'
 
 COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
@@ -135,6 +136,7 @@ COMBINATIONS: dict[str, tuple[Options, dict[str, Any]]] = {
         "request.user-key": "name", "request.no-password": "empty",
     }),
 }  # fmt: skip
+"""By name the options, and the settings to expect by their dotted keys."""
 
 QUICK = (
     "json string", "digits-nul", "counts the body, JSON", "ip and port", "handshake", "json status, early", "raw bytes",
@@ -142,7 +144,7 @@ QUICK = (
     "length-prefixed, whatever follows", "closes after the acknowledgement", "says yes once, wants another key",
     "nothing but an empty message registers",
 )  # fmt: skip
-"""Those that every run of the tests probes; the environment variable TCRP_PROBE_ALL asks for all."""
+"""What every run of the tests probes. The environment variable TCRP_PROBE_ALL asks for all."""
 
 NOT_CHAT: dict[str, Options] = {
     "answers nothing": {"answers": "nothing"},
@@ -151,3 +153,4 @@ NOT_CHAT: dict[str, Options] = {
     "closes at once": {"answers": "close"},
     "TLS": {"answers": "tls"},
 }
+"""What is no chat server, by name."""

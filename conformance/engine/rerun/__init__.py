@@ -1,0 +1,1 @@
+"""A failing conversation, held again as it was and with one thing changed."""

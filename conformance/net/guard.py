@@ -1,0 +1,31 @@
+"""What must not outlive this process: servers that it has started, processes that help it."""
+
+import atexit
+import contextlib
+from collections.abc import Callable
+
+_kills: dict[object, Callable[[], None]] = {}
+
+
+def keep(who: object, kill: Callable[[], None]) -> None:
+    """From now on `kill` is called, at the latest when this process ends. It must not wait for long."""
+    _kills[who] = kill
+
+
+def release(who: object) -> None:
+    """It has ended."""
+    _kills.pop(who, None)
+
+
+def is_empty() -> bool:
+    """Whether there is nothing to end."""
+    return not _kills
+
+
+@atexit.register
+def kill_all() -> None:
+    """End everything at once."""
+    for who, kill in list(_kills.items()):
+        with contextlib.suppress(Exception):
+            kill()
+        release(who)

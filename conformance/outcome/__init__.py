@@ -1,0 +1,1 @@
+"""From what was found to verdicts, causes and exit codes."""

@@ -1,0 +1,1 @@
+"""The questions that a probe asks, one subject in each module."""

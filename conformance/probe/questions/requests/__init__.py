@@ -1,0 +1,1 @@
+"""Questions on TCP: which request is understood, and how it is answered and refused."""

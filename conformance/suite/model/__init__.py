@@ -1,0 +1,1 @@
+"""Several clients at once against a naive model of the rooms."""

@@ -1,0 +1,1 @@
+"""What was said on the wire, step by step, and in words."""

@@ -1,0 +1,1 @@
+"""Tests of the conformance suite, a folder for each of its packages."""

@@ -1,0 +1,1 @@
+"""Tests of the load: members, figures and the search for the highest rate."""

@@ -1,0 +1,1 @@
+"""Tests of verdicts, causes and deviations."""

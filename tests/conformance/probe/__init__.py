@@ -1,0 +1,1 @@
+"""Tests of the probe, with servers that no dialect describes."""

@@ -1,0 +1,1 @@
+"""Tests of recording a conversation and putting it in words."""
