@@ -1,26 +1,45 @@
-# `make demo` and `make test` set up everything they need in $(VENV); `make check` is what CI runs.
+# `make demo` and `make test` set up everything they need in $(VENV). `make check` is what CI runs.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check selftest bench format clean
+CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+# Tests wait more than they compute, so there are more processes than cores. Those of the self-test wait most.
+WORKERS ?= $(shell expr $(CORES) '*' 4)
+SELFTEST_WORKERS ?= $(shell expr $(CORES) '*' 16)
+# SHARD=2/4 runs the second quarter of the tests of `make test` or `make test-all`.
+PART := $(if $(SHARD),--shard $(SHARD))
+
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal $(PART)
+SELFTEST := $(BIN)/pytest -n $(SELFTEST_WORKERS) --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q
+
+.PHONY: demo test test-all lint check wheel selftest bench format clean
 
 demo: $(READY)
 	$(BIN)/tcrp-conformance run --exec '$(BIN)/tcrp-server --tcp-port {tcp} --udp-port {udp}'
 
 test: $(READY)
-	$(BIN)/pytest -n 8 --dist worksteal
+	$(PYTEST)
 
-check: $(READY)
+# --publish selects all wrong and odd servers; here nobody reads the page.
+test-all: $(READY)
+	$(PYTEST) --long --ignore tests/selftest
+	$(SELFTEST) $(PART) --publish /dev/null tests/selftest
+
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MAKE) test
+
+check: lint test
+
+wheel:
+	PYTHON='$(PYTHON)' .ci/wheel
 
 selftest: $(READY)
-	$(BIN)/pytest -n 32 --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q --publish docs/selftest.md tests/selftest
+	$(SELFTEST) --publish docs/selftest.md tests/selftest
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'

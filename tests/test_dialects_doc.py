@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import tcrp
-from tcrp.dialects.answers import Answers
 from tcrp.dialects.file import loads
 from tcrp.dialects.framed import Framed
 from tcrp.dialects.schema import keys_of, table_of
+from tcrp.dialects.settings import Settings
 
 TEXT = (Path(__file__).parent.parent / "docs" / "dialects.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```toml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -19,14 +19,14 @@ BLOCKS = re.findall(r"^```toml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n", 1)[0] for block in BLOCKS])
 def test_every_file_loads_and_says_something(block: str) -> None:
     answers = loads(block)
-    assert answers != Answers(answers.name)
+    assert answers != Settings(answers.name)
     assert tomllib.loads(block)
     assert Framed(answers).name == answers.name
 
 
 def test_every_table_is_taught() -> None:
     taught = {name for block in BLOCKS for name in tomllib.loads(block)}
-    tables = {key.key for key in keys_of(Answers).values() if table_of(key)}
+    tables = {key.key for key in keys_of(Settings).values() if table_of(key)}
     assert tables == taught - {"name"}
 
 

@@ -1,4 +1,6 @@
-"""The arrows: construct <- tcrp <- relay <- reference_server; tcrp <- reference_client; tcrp <- conformance."""
+"""The arrows: construct <- tcrp <- relay <- reference_server; tcrp <- reference_client; tcrp <- conformance. And those
+between the packages of conformance.
+"""
 
 import ast
 import inspect
@@ -6,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +18,8 @@ import tcrp
 
 ROOT = Path(__file__).parents[1]
 
-IMPURE = frozenset(
-    {"socket", "socketserver", "ssl", "select", "selectors", "asyncio", "threading", "time", "random", "secrets"}
-)
+RANDOM = frozenset({"os", "random", "secrets", "uuid"})
+IMPURE = RANDOM | {"socket", "socketserver", "ssl", "select", "selectors", "asyncio", "threading", "time"}
 
 
 class Rule(NamedTuple):
@@ -28,9 +30,9 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    "tcrp": Rule(frozenset({"construct", "bcrypt"}), IMPURE | {"os"}),
+    "tcrp": Rule(frozenset({"construct", "bcrypt"}), IMPURE),
     "relay": Rule(frozenset({"tcrp"}), IMPURE),
-    "reference_server": Rule(frozenset({"tcrp", "relay"})),
+    "reference_server": Rule(frozenset({"tcrp", "relay", "prometheus_client"})),
     "reference_client": Rule(frozenset({"tcrp", "prompt_toolkit", "rich", "textual"})),
     "conformance": Rule(frozenset({"tcrp", "pytest", "hypothesis", "rich", "jinja2"})),
 }
@@ -107,6 +109,11 @@ def test_every_package_was_looked_at() -> None:
         ("tcrp", "import hypothesis", "tcrp does not import hypothesis"),
         ("tcrp", "import importlib\nimportlib.import_module('relay.rooms')", "tcrp does not import relay"),
         ("tcrp", "__import__('secrets')", "tcrp never imports secrets"),
+        ("tcrp.dialects", "import uuid", "tcrp never imports uuid"),
+        ("tcrp", "from os import urandom", "tcrp never imports os"),
+        ("relay", "import os", "relay never imports os"),
+        ("relay", "from uuid import uuid4", "relay never imports uuid"),
+        ("relay", "import secrets", "relay never imports secrets"),
         ("tcrp.dialects", "from ...relay import rooms", "tcrp does not import relay"),
         ("relay", "import construct", "relay does not import construct"),
         ("relay", "from random import choice", "relay never imports random"),
@@ -130,8 +137,8 @@ def test_a_wrong_import_is_found(package: str, source: str, found: str) -> None:
     ("package", "source"),
     [
         ("tcrp", "import construct, re\nfrom tcrp.wire import _parse\nfrom .wire import _parse\nfrom . import wire"),
-        ("tcrp.dialects", "from ..wire import check_room\nfrom .base import Can\nfrom __future__ import annotations"),
-        ("relay", "import os\nfrom tcrp import Frame\nFrame._fields\nself._x\nfrom tcrp import __version__"),
+        ("tcrp.dialects", "from ..wire import check_room\nfrom .base import Ports\nfrom __future__ import annotations"),
+        ("relay", "import re\nfrom tcrp import Frame\nFrame._fields\nself._x\nfrom tcrp import __version__"),
         ("reference_server", "import asyncio, socket, relay.rooms, tcrp"),
         ("conformance", "import pytest, hypothesis.strategies, rich.table, jinja2, tcrp.wire"),
     ],
@@ -186,3 +193,85 @@ def test_the_public_names_are_all_there_and_sorted() -> None:
     assert sorted(set(tcrp.__all__), key=lambda n: (not n.isupper(), not n[0].isupper(), n)) == list(tcrp.__all__)
     public = {name for name, value in vars(tcrp).items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert public <= set(tcrp.__all__)
+
+
+# The packages of conformance. What each may import stands in ARCHITECTURE.md.
+
+
+def units() -> dict[str, frozenset[str]]:
+    """Each package of conformance, or part of one, and what it may import of the others, as ARCHITECTURE.md says."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.partition("| package of `conformance/` |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
+    return {
+        unit.strip("`"): frozenset(word for word in may.split(", ") if word)
+        for unit, _, may in rows
+        if unit.startswith("`")
+    }
+
+
+UNITS = units()
+
+
+def unit_of(module: str) -> str:
+    """The most special unit that holds the module, `top` if none does."""
+    path = module.removeprefix("conformance").lstrip(".").replace(".", "/")
+    holding = [unit for unit in UNITS if path == unit or path.startswith(f"{unit}/")]
+    return max(holding, key=len, default="top")
+
+
+def conformance_imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of whatever a module of conformance imports from conformance, also inside of functions."""
+    package = path.relative_to(ROOT).parent.parts
+    for line, module, name in imports(ast.parse(path.read_text(encoding="utf-8")), package):
+        if module.partition(".")[0] == "conformance":
+            inner = ROOT.joinpath(*module.split("."), name)
+            is_module = bool(name) and (inner.with_suffix(".py").exists() or (inner / "__init__.py").exists())
+            yield line, f"{module}.{name}" if is_module else module
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+CONFORMANCE = [path for path in modules() if path.relative_to(ROOT).parts[0] == "conformance"]
+
+
+@pytest.mark.parametrize("path", CONFORMANCE, ids=name_of)
+def test_a_package_of_conformance_imports_what_the_table_says(path: Path) -> None:
+    own = unit_of(name_of(path))
+    if own == "top":
+        return
+    wrong = [
+        f"line {line}: {own} imports {module}"
+        for line, module in conformance_imports(path)
+        if (other := unit_of(module)) != own and other not in UNITS[own]
+    ]
+    assert wrong == []
+
+
+def test_the_table_names_every_package_of_conformance() -> None:
+    packages = {path.name for path in (ROOT / "conformance").iterdir() if (path / "__init__.py").exists()}
+    assert {unit.partition("/")[0] for unit in UNITS} == packages
+
+
+def ordered(graph: dict[str, frozenset[str]]) -> list[str]:
+    """The nodes, each after all that it points to. CycleError if there is a circle."""
+    return list(TopologicalSorter(graph).static_order())
+
+
+def test_there_is_no_circle_in_the_table() -> None:
+    assert set(ordered(UNITS)) == set(UNITS)
+
+
+def test_there_is_no_circle_of_modules() -> None:
+    graph = {
+        name_of(path): frozenset(module for _, module in conformance_imports(path) if module != name_of(path))
+        for path in CONFORMANCE
+    }
+    assert len(ordered(graph)) >= len(CONFORMANCE)
+
+
+def test_a_circle_is_found() -> None:
+    with pytest.raises(CycleError):
+        ordered({"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"})})
