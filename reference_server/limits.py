@@ -86,7 +86,7 @@ class ServerLimits(NamedTuple):
     rooms: int = RoomLimits().rooms
     members: int = RoomLimits().members
     connections_per_address: int = 100
-    rooms_per_address: int = 100
+    rooms_per_address: int = 200
     members_per_address: int = 100
     requests_per_second: int = 100
     messages_per_second: int = 1000

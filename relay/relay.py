@@ -36,6 +36,7 @@ from tcrp.policy import IdleScope, MemberKey, Register, RoomKey
 _UP_CHAT, _UP_LEAVE = UpKind.CHAT, UpKind.LEAVE
 _DOWN_CHAT = DownKind.CHAT
 _MALFORMED, _TOO_LONG = DropKind.MALFORMED, DropKind.TOO_LONG
+_TOO_MANY = Dropped("the member's address sends too many messages", MESSAGES_PER_SECOND)
 
 _MAX_EXPIRED_AT_ONCE = 250
 """Idle members that one call of `expire` removes. To notify so many takes a few milliseconds."""
@@ -230,8 +231,9 @@ class Relay:
                 self._store.touch(member.room, now)
 
         if kind is _UP_CHAT:
-            if self._pace is not None and not self._may_speak(self._pace, member, now):
-                return [*entered, Dropped("the member's address sends too many messages", MESSAGES_PER_SECOND)]
+            network = None if self._pace is None else self._limited(member.ip)
+            if network is not None and not self._may_speak(member, network, now):
+                return [*entered, _TOO_MANY]
             decisions = self._relay(member, up.body, data)
         elif kind is _UP_LEAVE:
             decisions = self._and_save(self._leave(member, up.body, data))
@@ -250,13 +252,10 @@ class Relay:
             return None
         return next((member for member in self._store.by_address(source) if member.room.id == room.id), None)
 
-    def _may_speak(self, pace: TokenBuckets, member: Member, now: float) -> bool:
-        """Whether the member's address has a message left."""
-        network = self._limited(member.ip)
-        if network is None:
-            return True
+    def _may_speak(self, member: Member, network: str, now: float) -> bool:
+        """Whether the member's network has a message left."""
         cost = 1 + self._store.count_members(member.room) // LARGE_ROOM
-        return pace.take(network, now, cost=cost) is not None
+        return self._pace is None or self._pace.take(network, now, cost=cost) is not None
 
     def _touch(self, member: Member, now: float) -> None:
         if self._members_touched:
