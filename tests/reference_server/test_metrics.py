@@ -225,6 +225,13 @@ def test_connections_that_cannot_be_served_are_counted(tmp_path: Path, spawned: 
                     closed += 1
             except BlockingIOError:
                 continue
+    for number, sock in enumerate(served):  # whoever is served is answered; the others were closed without a byte
+        sock.settimeout(PATIENCE)
+        try:
+            sock.sendall(wire.request(1, f"r{number}", "x"))
+            closed += sock.recv(1) == b""
+        except ConnectionError:
+            closed += 1
     for sock in idle:
         sock.close()
     content = ""
