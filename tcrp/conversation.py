@@ -102,19 +102,26 @@ class FrameReader:
         """Add bytes of the stream, in any segmentation."""
         self._buffer += data
 
-    def next_frame(self) -> Frame | None:
-        """The next whole frame, or None until more bytes arrive.
+    def next_header(self) -> Header | None:
+        """The header of the next frame, or None until it is there.
 
-        Raises RemoteProtocolError for a frame that breaks the protocol; for a payload size above the limit it raises as
-        soon as the header is there. The reader cannot be used after an error.
+        Raises RemoteProtocolError for a payload size above the limit. The reader cannot be used after an error.
         """
-        if self._header is None:
-            if len(self._buffer) < HEADER_SIZE:
-                return None
+        if self._header is None and len(self._buffer) >= HEADER_SIZE:
             header = decode_header(bytes(self._buffer[:HEADER_SIZE]))
             check_payload_size(header.payload_size, self._limit)
             self._header = header
-        size = HEADER_SIZE + self._header.room_size + self._header.payload_size
+        return self._header
+
+    def next_frame(self) -> Frame | None:
+        """The next whole frame, or None until more bytes arrive.
+
+        Raises RemoteProtocolError for a frame that breaks the protocol, and as `next_header` does.
+        """
+        header = self.next_header()
+        if header is None:
+            return None
+        size = HEADER_SIZE + header.room_size + header.payload_size
         if len(self._buffer) < size:
             return None
         whole = bytes(self._buffer[:size])

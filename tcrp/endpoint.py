@@ -1,4 +1,4 @@
-"""The address of a server as users write it: `HOST[:TCP[:UDP]]`, IPv6 in brackets, `-` for no TCP."""
+"""The address of a server as users write it: `HOST[:TCP[:UDP]]`, IPv6 in brackets, `-` for no TCP, or no UDP."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,19 @@ from tcrp.dialects.base import Ports
 
 
 class Endpoint(NamedTuple):
-    """A host and its two ports. `tcp` is None if the server has no TCP."""
+    """A host and its two ports. `tcp` is None if the server has no TCP, `udp` if it has no UDP."""
 
     host: str
     tcp: int | None
-    udp: int
+    udp: int | None
 
     def __str__(self) -> str:
-        return f"{_bracketed(self.host)}:{'-' if self.tcp is None else self.tcp}:{self.udp}"
+        tcp, udp = ("-" if port is None else port for port in (self.tcp, self.udp))
+        return f"{_bracketed(self.host)}:{tcp}:{udp}"
 
 
 def parse_endpoint(text: str, defaults: Ports) -> Endpoint:
-    """Parse `127.0.0.1`, `localhost:9001`, `[::1]:9001:9002` or `127.0.0.1:-:9002`.
+    """Parse `127.0.0.1`, `localhost:9001`, `[::1]:9001:9002`, `127.0.0.1:-:9002` or `127.0.0.1:9001:-`.
 
     A port that is left out comes from `defaults`. Raises ValueError for anything else; its message is one line that
     names the wrong part.
@@ -29,7 +30,11 @@ def parse_endpoint(text: str, defaults: Ports) -> Endpoint:
     tcp = defaults.tcp
     if parts and parts[0]:
         tcp = None if parts[0] == "-" else parse_port(parts[0], "TCP")
-    udp = parse_port(parts[1], "UDP") if len(parts) == 2 and parts[1] else defaults.udp
+    udp: int | None = defaults.udp
+    if len(parts) == 2 and parts[1]:
+        udp = None if parts[1] == "-" else parse_port(parts[1], "UDP")
+    if tcp is None and udp is None:
+        raise ValueError(f"{text!r} has neither TCP nor UDP: give at least one port")
     return Endpoint(host, tcp, udp)
 
 

@@ -169,3 +169,5 @@ class Policy:
     """The port that clients listen on, at the address that the server gives them. Only with Register.ASSIGNED."""
     typing: float = 0.0
     """Shortest limit, in seconds, for a silent TCP connection: some clients connect while a person still types."""
+    once_per_user: bool = False
+    """The others get no notice about a member while another one of its room has the same user name and IP address."""

@@ -1,6 +1,6 @@
 """The dialects by name. To add a dialect, add a module or a TOML file to this folder and a line to `_DIALECTS`.
 
-A TOML file is read when its dialect is first used.
+A TOML file is read when its dialect is first used. A Python file is run when it is named.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from tcrp.dialects.tcrp import Tcrp
 
 DEFAULT: Final = "tcrp"
 FILE_ENDING: Final = ".toml"
+PYTHON_ENDING: Final = ".py"
 
 
 class UnknownDialect(ValueError):
@@ -32,6 +33,22 @@ def _from_file(path: str | Path) -> Dialect:
         return Framed.load(path)
     except (DialectFileError, WrongSetting) as error:
         raise UnknownDialect(str(error)) from None
+
+
+def _from_python(path: str) -> Dialect:
+    from tcrp.dialects.python_file import PythonFileError, load
+
+    full = str(Path(path).absolute())
+    try:
+        dialect = load(Path(path))
+    except PythonFileError as error:
+        raise UnknownDialect(str(error)) from None
+    _PYTHON_FILES[id(dialect)] = (dialect, full)
+    return dialect
+
+
+_PYTHON_FILES: dict[int, tuple[Dialect, str]] = {}
+"""The dialects that were loaded from Python files, and the files."""
 
 
 def _shipped_file(name: str) -> Callable[[], Dialect]:
@@ -55,22 +72,30 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str = DEFAULT) -> Dialect:
-    """The built-in dialect of this name, or the dialect of a file, if the name ends in `.toml` or holds a `/`.
+    """The built-in dialect of this name, or the dialect of a file, if the name ends in `.toml` or `.py` or holds a `/`.
 
-    Raises UnknownDialect.
+    A Python file is run. Raises UnknownDialect.
     """
     if name in _DIALECTS:
         return _built_in(name)
+    if name.endswith(PYTHON_ENDING):
+        return _from_python(name)
     if name.endswith(FILE_ENDING) or "/" in name:
         return _from_file(name)
-    raise UnknownDialect(f"there is no dialect {name!r}: choose from {', '.join(_DIALECTS)}, or name a .toml file")
+    raise UnknownDialect(
+        f"there is no dialect {name!r}: choose from {', '.join(_DIALECTS)}, or name a .toml or .py file"
+    )
 
 
 def to_text(dialect: Dialect) -> str:
-    """The dialect as a text that `of_text` reads: the name of a built-in dialect, or the text of a dialect file.
+    """The dialect as a text that `of_text` reads: the name of a built-in dialect, the text of a TOML file, or the path
+    of a Python file.
 
-    The text stays valid if the file moves. Raises UnknownDialect for a dialect that is neither.
+    The text of a TOML file stays valid if the file moves. Raises UnknownDialect for a dialect that is none of these.
     """
+    loaded, path = _PYTHON_FILES.get(id(dialect), (None, ""))
+    if loaded is dialect:
+        return path
     if dialect.name in _DIALECTS and get(dialect.name) is dialect:
         return dialect.name
     from tcrp.dialects.file import dumps
@@ -81,8 +106,13 @@ def to_text(dialect: Dialect) -> str:
     return dumps(dialect.settings)
 
 
-def of_text(text: str) -> Dialect:
-    """The dialect of a text from `to_text`, or of anything that `get` accepts. Raises UnknownDialect."""
+def of_text(text: str, *, runs_python: bool = False) -> Dialect:
+    """The dialect of a text from `to_text`, or of anything that `get` accepts. Raises UnknownDialect.
+
+    `runs_python`: run a Python file that the text names. A text of somebody else must not decide that.
+    """
+    if text.endswith(PYTHON_ENDING) and not runs_python:
+        raise UnknownDialect(f"the dialect is the Python file {text!r}, which runs only if --dialect names it")
     if "\n" not in text:
         return get(text)
     from tcrp.dialects.contradictions import WrongSetting

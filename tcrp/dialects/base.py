@@ -1,5 +1,6 @@
 """The interface of a dialect: a codec for datagrams, conversations for TCP, and a Policy with the rules of rooms."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from construct import Struct
@@ -37,8 +38,27 @@ class Capabilities(NamedTuple):
     """A client can tell a notice from chat."""
     frames: bool = True
     """Requests and replies are frames with the 32-byte header of section 2."""
+    whole_requests: bool = True
+    """A client says its whole request at once. False: it goes on only once the server has said something."""
     one_port: bool = False
     """A client's datagrams go to the address of its TCP connection, so its TCP port and UDP port have one number."""
+
+
+class RequestParts(NamedTuple):
+    """A request in its parts, so that it can be written with one of them wrong.
+
+    `payload`: its bytes. `fields`: the JSON object that the payload is, by key in the order of the payload; None if it
+    is no JSON object. `user_key`, `password_key`: the keys of the user name and of the password, None if the object has
+    no such key.
+    """
+
+    room: bytes
+    operation: int
+    state: int
+    payload: bytes
+    fields: Mapping[str, object] | None = None
+    user_key: str | None = None
+    password_key: str | None = None
 
 
 class Layouts(NamedTuple):
@@ -102,6 +122,12 @@ class Dialect(Protocol):
 
         Raises LocalProtocolError if this dialect cannot express the request, and MissingExtra if it needs a package
         that is not installed.
+        """
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        """The parts of the request that a client sends. None if a request is no header with room name and payload.
+
+        `udp`: as for `client`. Raises LocalProtocolError if this dialect cannot express the request.
         """
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:

@@ -31,7 +31,7 @@ def check(settings: Settings) -> None:
     """Raise WrongSetting for the first setting that breaks a rule."""
     for rule in (_name, _request, _status, _reply, _token, _address, _up, _down, _types, _notices):
         for key, message in rule(settings):
-            raise WrongSetting(key, f"{key} {message}")
+            raise WrongSetting(key, _printable(f"{key} {message}"))
 
 
 def _name(settings: Settings) -> Problems:
@@ -80,7 +80,10 @@ def _status(settings: Settings) -> Problems:
     if status.form in ("byte", "text"):
         for name, value in (("key", words.key), ("error-key", words.error_key)):
             if value:
-                yield f"words.{name}", f'is "{value}": where status.form is "{status.form}" there is no JSON for it'
+                yield (
+                    f"words.{name}",
+                    f'is {_value_text(value)}: where status.form is "{status.form}" there is no JSON for it',
+                )
 
 
 def _reply(settings: Settings) -> Problems:
@@ -183,7 +186,7 @@ def _check_types(table: str, typed: bool, form: str, given: dict[str, int | str 
         if value is not None and not typed:
             yield f"{table}.{name}", f"is {_value_text(value)}: the datagram has no type"
         if isinstance(value, str) and form == "binary":
-            yield f"{table}.{name}", f'is "{value}": in binary a type is a number from 0 to 255'
+            yield f"{table}.{name}", f"is {_value_text(value)}: in binary a type is a number from 0 to 255"
 
 
 def _notices(settings: Settings) -> Problems:
@@ -249,6 +252,11 @@ def _duplicates(table: str, keys: Iterable[tuple[str, object]]) -> Problems:
         if value in seen:
             yield f"{table}.{name}", f"is {_value_text(value)}, and so is {table}.{seen[value]}"
         seen[value] = name
+
+
+def _printable(text: str) -> str:
+    """The text on one line: what a terminal would act on is escaped, as TOML does it."""
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
 
 
 def _key_name(field: str) -> str:

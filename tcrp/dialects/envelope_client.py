@@ -20,6 +20,11 @@ from tcrp.events import Accepted, Ended, Event, Joined, Listed, Malformed, Refus
 from tcrp.messages import Create, Frame, Join, List, Reply, Want
 from tcrp.names import check_room
 
+MAX_REPLY_SIZE = 128 * 1024
+"""The greatest payload of a reply in bytes. A token has 172, the known texts of refusals have some dozens."""
+MAX_LIST_SIZE = 4 * 1024 * 1024
+"""The greatest payload of a list of rooms in bytes: 30,000 names of 20 Japanese characters, escaped as JSON does."""
+
 _STATUSES = {text: status for status, (_, text) in REFUSALS.items()}
 
 
@@ -30,7 +35,7 @@ class EnvelopeClient(EnvelopeConversation):
         super().__init__(Phase.ACK)
         self._strict = strict
         self._want = want
-        self._reader = FrameReader()
+        self._reader = FrameReader(MAX_LIST_SIZE if isinstance(want, List) else MAX_REPLY_SIZE)
         match want:
             case List():
                 self._write("", Operation.JOIN, State.REQUEST, Envelope(type="GET"))

@@ -24,7 +24,10 @@ def load_bcrypt() -> ModuleType:
     try:
         import bcrypt
     except ImportError:
-        raise MissingExtra("dialect json-envelope needs bcrypt: pip install 'tcrp[envelope]'") from None
+        raise MissingExtra(
+            "dialect json-envelope needs bcrypt: install tcrp with the extra 'envelope', in a clone: "
+            "pip install '.[envelope]'"
+        ) from None
     return bcrypt
 
 

@@ -89,7 +89,11 @@ def dumps(settings: Settings, comments: Mapping[str, str] | None = None) -> str:
     tables: list[str] = []
     for key in keys_of(Settings).values():
         value = getattr(settings, key.field)
-        if (table := table_of(key)) is None:
+        if isinstance(value, Mapping):
+            if value:
+                entries = [f"{_toml_key(name)} = {_toml(entry)}" for name, entry in value.items()]
+                tables += ["", *_comment(notes.get(key.key)), f"[{key.key}]", *entries]
+        elif (table := table_of(key)) is None:
             lines += _line(key, value, key.key, notes)
         elif inner := _table(table, value, key.key, notes):
             tables += ["", *_comment(notes.get(key.key)), f"[{key.key}]", *inner]
@@ -139,7 +143,8 @@ def _toml(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            text = json.dumps(value, ensure_ascii=False)
+            return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case Mapping():

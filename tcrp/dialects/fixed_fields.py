@@ -15,7 +15,7 @@ from construct import Const, GreedyBytes, Struct
 from tcrp import constants
 from tcrp.constants import MAX_DOWN_SIZE, MAX_UP_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.dialects.fixed_client import FixedClient
 from tcrp.dialects.fixed_control import CLIENT_PORT
 from tcrp.dialects.fixed_server import FixedServer
@@ -92,6 +92,9 @@ class FixedFields:
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         return FixedClient(want, strict)
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        return None
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
         return FixedServer(limits, now)

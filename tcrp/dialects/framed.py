@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tcrp.conversation import Limits
-from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.dialects.contradictions import check
 from tcrp.dialects.file import load
 from tcrp.dialects.framed_client import FramedClient
@@ -76,6 +76,16 @@ class Framed:
         if not isinstance(want, Create | Join):
             raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
         return FramedClient(self._codec, want, udp, strict, now)
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        self.client(want, udp, 0.0)  # checks it
+        assert isinstance(want, Create | Join)
+        settings, codec = self.settings.request, self._codec.requests
+        operation = settings.create if isinstance(want, Create) else settings.join
+        return RequestParts(
+            want.room.encode(), operation, settings.state, codec.write(want, udp), codec.fields(want, udp),
+            settings.user_key, settings.password_key or None,
+        )  # fmt: skip
 
     def server(self, peer: Address, limits: Limits, now: float) -> FramedServer:
         return FramedServer(self._codec, peer, limits, now)

@@ -14,8 +14,8 @@ from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import NO_STATUS, Accepted, Ended, Event, Joined, Malformed, Refused
 from tcrp.messages import Address, Create, Header, Join, Reply
 
-MAX_UNFRAMED = 64 * 1024
-"""The greatest size of an unframed reply in bytes."""
+MAX_REPLY_SIZE = 64 * 1024
+"""The greatest size of an unframed reply, and of the payload of a framed one, in bytes."""
 _JSON_STARTS = (b"{", b"[", b'"')
 
 
@@ -32,7 +32,7 @@ class FramedClient(FramedConversation):
         self._udp = udp
         self._pause = settings.reply.pause
         self._buffer = b""
-        self._reader = RawFrameReader(codec.frames, self._room_bytes)
+        self._reader = RawFrameReader(codec.frames, self._room_bytes, MAX_REPLY_SIZE)
         room = self._checked_room(want)
         payload = codec.requests.write(want, udp)
         header = codec.frames.write_header(room, self._operation, settings.request.state, payload, len(room))
@@ -186,7 +186,7 @@ class FramedClient(FramedConversation):
         while not self.closing and self._buffer:
             acking = self._phase is Phase.ACK
             size = self._size_of_status() if acking else self._size_of_token()
-            if size is None and len(self._buffer) > MAX_UNFRAMED:
+            if size is None and len(self._buffer) > MAX_REPLY_SIZE:
                 size, final = len(self._buffer), True
             if size is None and not final:
                 return
@@ -201,7 +201,7 @@ class FramedClient(FramedConversation):
 
     def _size_of_status(self) -> int | None:
         """Bytes of the acknowledgement, or None if it ends only with the stream or a pause."""
-        ok = self._codec.replies.write_acknowledgement()
+        ok = self._codec.replies.write_acknowledgement(self._room)
         if self._buffer[:1] in _JSON_STARTS:
             return json_end(self._buffer)
         if self._buffer.startswith(ok):

@@ -232,7 +232,8 @@ class DownCodec:
         if down.kind is DownKind.UNKNOWN:
             return None
         data = self._write_chat(down) if down.kind is DownKind.CHAT else self._write_notice(down)
-        limit = self._settings.down.limit
+        mirrored = down.kind is DownKind.CHAT and self._settings.down.form == "mirrored"
+        limit = self._settings.up.limit if mirrored else self._settings.down.limit
         if data is not None and len(data) > limit:
             raise LocalProtocolError(
                 f"the datagram has {len(data)} bytes: at most {limit}",

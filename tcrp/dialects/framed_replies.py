@@ -55,9 +55,9 @@ class ReplyCodec:
             own = self._status.refused
         return int(status) if own is None else own
 
-    def write_acknowledgement(self) -> bytes:
-        """The payload of an acknowledgement that accepts the request."""
-        return self._status_payload(Status.OK, self._words.ok)
+    def write_acknowledgement(self, room: str) -> bytes:
+        """The payload of an acknowledgement that accepts the request. `room`: of the request, for the words."""
+        return self._status_payload(Status.OK, fill_template(self._words.ok, room=room), room)
 
     def write_refusal(self, status: Status, room: str, user: str) -> bytes:
         """The payload of a refusal. `room`, `user`: of the request, for the words."""
@@ -68,15 +68,17 @@ class ReplyCodec:
             return self._json({self._words.error_key: words})
         return self._status_payload(status, words, room, user)
 
-    def write_token(self, token: bytes | None) -> bytes:
-        """The payload with the token. None: a reply that accepts the request, with null as its token."""
+    def write_token(self, token: bytes | None, room: str) -> bytes:
+        """The payload with the token. None: a reply that accepts the request, with null as its token. `room`: of the
+        request, for the words.
+        """
         if self._token.form == "raw":
             return token or b""
         fields: dict[str, Any] = {}
         if self._status.form == "json" and self._status.key:
-            fields[self._status.key] = self._token_ok
+            fields[self._status.key] = _filled(self._token_ok, room)
         if self._words.key:
-            fields[self._words.key] = self._words.ok
+            fields[self._words.key] = fill_template(self._words.ok, room=room)
         return self._json(fields | {self._token.key: None if token is None else token.decode("latin-1")})
 
     @property
@@ -84,12 +86,12 @@ class ReplyCodec:
         return self._status.ok if self._status.token_ok is None else self._status.token_ok
 
     def _status_payload(self, status: Status, words: str, room: str = "", user: str = "") -> bytes:
-        value = self.status_value(status)
+        value = _filled(self.status_value(status), room, user)
         match self._status.form:
             case "byte":
                 return bytes([int(value)])
             case "text":
-                return fill_template(str(value), room=room, user=user).encode()
+                return str(value).encode()
             case "json" if not self._status.key:
                 return self._json(value)
             case "json":
@@ -104,7 +106,9 @@ class ReplyCodec:
     def read_acknowledgement(self, payload: bytes, creating: bool) -> ReplyOutcome:
         """Read the first of two replies. `creating`: the request was a create. Raises RemoteProtocolError."""
         if self._settings.reply.refusal == "text":
-            return Success(None) if payload == self.write_acknowledgement() else self._read_words(payload, creating)
+            ok = self.write_acknowledgement("{room}").decode(errors="replace")  # as a template
+            is_ok = match_template(ok, payload.decode(errors="replace")) is not None
+            return Success(None) if is_ok else self._read_words(payload, creating)
         match self._status.form:
             case "byte":
                 if len(payload) != 1:
@@ -198,13 +202,7 @@ class ReplyCodec:
 
     def _read_text(self, payload: bytes, creating: bool) -> ReplyOutcome:
         text = _readable(payload)
-        if text == self._status.ok:
-            return Success(None)
-        for status in _REFUSAL_STATUSES:
-            value = self.status_value(status)
-            if isinstance(value, str) and match_template(value, text) is not None:
-                return Refusal(self._status_of_value(value, text, creating), text)
-        return Refusal(NO_STATUS, text)
+        return self._outcome_of(text, text, creating)
 
     def _read_token_object(self, payload: bytes, creating: bool) -> ReplyOutcome:
         fields = read_object(payload)
@@ -234,7 +232,7 @@ class ReplyCodec:
             return Refusal(self._status_of_words(text, creating), text)
         text = self._words_in(fields)
         if self._status.form != "json" or not self._status.key:
-            refused = self._words.key and text and text != self._words.ok
+            refused = self._words.key and text and match_template(self._words.ok, text) is None
             return Refusal(self._status_of_words(text, creating), text) if refused else Success(None)
         if self._status.key not in fields:
             if status_optional:
@@ -252,7 +250,9 @@ class ReplyCodec:
         found = [status for status in _likely_first(creating) if _same_value(value, self.status_value(status))]
         if found:
             return next((status for status in found if self._has_words(status, text)), found[0])
-        return int(value) if isinstance(value, int) and not isinstance(value, bool) else NO_STATUS
+        # a value that nobody has described is no status: its number may be that of another one
+        unknown = isinstance(value, int) and not isinstance(value, bool) and value not in Status.__members__.values()
+        return int(value) if isinstance(value, int) and unknown else NO_STATUS
 
     def _status_of_words(self, text: str, creating: bool) -> int:
         return next((status for status in _likely_first(creating) if self._has_words(status, text)), NO_STATUS)
@@ -269,7 +269,14 @@ def _likely_first(creating: bool) -> tuple[Status, ...]:
     return (*(_CREATE_REFUSALS if creating else _JOIN_REFUSALS), *_REFUSAL_STATUSES)
 
 
+def _filled(value: Scalar, room: str, user: str = "") -> Scalar:
+    return fill_template(value, room=room, user=user) if isinstance(value, str) else value
+
+
 def _same_value(value: object, other: object) -> bool:
+    """Whether a value that came is the one of the settings. A text of the settings may be a template."""
+    if isinstance(value, str) and isinstance(other, str):
+        return match_template(other, value) is not None
     return type(value) is type(other) and value == other
 
 

@@ -56,6 +56,10 @@ class RequestCodec:
                 return bytes(prefixed_layout.build({"size": len(user), "user": user, "rest": b""}))
         return write_json(self._fields(want, udp), escapes=self._escapes)
 
+    def fields(self, want: Create | Join, udp: Address | None) -> Mapping[str, object] | None:
+        """The JSON object of a request, or None if the payload is none. Raises LocalProtocolError as `write` does."""
+        return self._fields(want, udp) if self._settings.payload in ("json", "json-or-raw") else None
+
     def _fields(self, want: Create | Join, udp: Address | None) -> dict[str, object]:
         settings = self._settings
         fields: dict[str, object] = {settings.user_key: want.user}

@@ -75,7 +75,9 @@ class FramedServer(FramedConversation):
             case Phase.ACK, Ack(status):
                 self._refuse(status)
             case Phase.TOKEN, Complete(token):
-                self._write_reply(self._settings.reply.token_state, codec.replies.write_token(_checked_token(token)))
+                self._write_reply(
+                    self._settings.reply.token_state, codec.replies.write_token(_checked_token(token), self._room)
+                )
                 if codec.port_on_tcp:
                     self._phase, self._timeout = Phase.PORT, self._limits.silence
                     waits = len(self._port) < PORT_SIZE  # else the timer is due now, and gives the event Bound
@@ -163,7 +165,7 @@ class FramedServer(FramedConversation):
             self._refuse(Status.ROOM_NOT_FOUND if how == "room-not-found" else error.status)
 
     def _acknowledge(self) -> None:
-        self._write_reply(self._settings.reply.ack_state, self._codec.replies.write_acknowledgement())
+        self._write_reply(self._settings.reply.ack_state, self._codec.replies.write_acknowledgement(self._room))
 
     def _refuse(self, status: Status) -> None:
         reply, replies = self._settings.reply, self._codec.replies
@@ -171,7 +173,7 @@ class FramedServer(FramedConversation):
         if status is Status.LIMIT_REACHED and self._settings.token.null_when_full:
             if self._codec.has_acknowledgement and reply.refused_in == "acknowledgement":
                 self._acknowledge()
-            self._write_reply(reply.token_state, replies.write_token(None))
+            self._write_reply(reply.token_state, replies.write_token(None, self._room))
         elif reply.refusal == "close":
             self._finish()
         else:

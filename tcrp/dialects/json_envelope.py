@@ -13,9 +13,9 @@ import json
 from dataclasses import dataclass
 
 from tcrp import wire
-from tcrp.constants import MAX_DOWN_SIZE
+from tcrp.constants import HEADER_SIZE, MAX_DOWN_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.dialects.envelope_client import EnvelopeClient
 from tcrp.dialects.envelope_control import decode_object
 from tcrp.dialects.envelope_passwords import ClientHashedPasswords
@@ -87,6 +87,13 @@ class JsonEnvelope:
                 if value is not None:
                     raise LocalProtocolError(f"dialect {self.name} has no {field}", clause="TCRP-3.2a", field=field)
         return EnvelopeClient(want, strict)
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        data = self.client(want, udp, 0.0).data_to_send()
+        header = wire.decode_header(data[:HEADER_SIZE])
+        room, payload = data[HEADER_SIZE:][: header.room_size], data[HEADER_SIZE + header.room_size :]
+        fields = json.loads(payload)
+        return RequestParts(room, header.operation, header.state, payload, fields, None, "password")
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
         return EnvelopeServer(limits, now)

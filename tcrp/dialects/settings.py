@@ -383,3 +383,6 @@ class Settings:
     chat: ChatSettings = ChatSettings()
     notices: NoticesSettings = NoticesSettings()
     idle: IdleSettings = IdleSettings()
+    not_learnt: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What nobody has seen of this dialect: a dotted key, or a table for all of it, and why. `tcrp-conformance probe`
+    writes it. The conformance suite judges nothing that rests on these keys, and believes all the others."""

@@ -12,7 +12,7 @@ from construct import Bytes, GreedyBytes, Int8ub, Rebuild, Struct, len_, this
 
 from tcrp.constants import MAX_UP_SIZE, MAX_USER_SIZE
 from tcrp.conversation import Conversation, Limits
-from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import build_layout
 from tcrp.messages import Address, Down, DownKind, Membership, Up, UpKind, Want
@@ -53,6 +53,9 @@ class Stage1:
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         raise LocalProtocolError(f"dialect {self.name} has no requests: sending joins", clause=_CLAUSE, field="request")
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        return None
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
         raise LocalProtocolError(f"dialect {self.name} has no TCP", clause=_CLAUSE, field="TCP port")

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from tcrp import constants, wire
 from tcrp.constants import HEADER_SIZE, Operation, State, Status
 from tcrp.conversation import BaseConversation, FrameReader, Limits
-from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports
+from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.layouts import chat_layout, notice_layout, packet_layout, status_layout
@@ -160,7 +160,7 @@ class TcrpClient(_TcrpConversation):
             return events
         self._reader.feed(data)
         try:
-            while self._phase is not Phase.DONE and (frame := self._reader.next_frame()) is not None:
+            while self._phase is not Phase.DONE and (frame := self._next_frame()) is not None:
                 events.extend(self._read_reply(frame))
         except RemoteProtocolError as error:
             self._finish()
@@ -174,6 +174,21 @@ class TcrpClient(_TcrpConversation):
 
     def send(self, reply: Reply) -> None:
         raise RuntimeError("a client of this dialect says nothing after its request")
+
+    def _next_frame(self) -> Frame | None:
+        """The next whole frame. No reply is longer than a token, so a header that claims more ends the conversation
+        before the payload is read (TCRP-3.4a, TCRP-3.8c).
+        """
+        header = self._reader.next_header()
+        if header is not None and header.payload_size > constants.MAX_TOKEN_SIZE:
+            acking = self._phase is Phase.ACK
+            limit = 1 if acking else constants.MAX_TOKEN_SIZE
+            raise RemoteProtocolError(
+                f"the {'status' if acking else 'token'} has {header.payload_size} bytes: at most {limit}",
+                clause="TCRP-3.4a" if acking else "TCRP-3.8c", field="status" if acking else "token",
+                offset=3, value=header.payload_size, limit=limit,
+            )  # fmt: skip
+        return self._reader.next_frame()
 
     def _read_reply(self, frame: Frame) -> Iterator[Event]:
         acking = self._phase is Phase.ACK
@@ -296,6 +311,14 @@ class Tcrp:
                 )
         return TcrpClient(want, strict)
 
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        self.client(want, udp, 0.0)  # checks it
+        assert isinstance(want, Create | Join)
+        fields = {"username": want.user} | ({"password": want.password} if want.password else {})
+        operation = int(Operation.CREATE if isinstance(want, Create) else Operation.JOIN)
+        payload = encode_request(Request(want.user, want.password))
+        return RequestParts(want.room.encode(), operation, int(State.REQUEST), payload, fields, "username", "password")
+
     def server(self, peer: Address, limits: Limits, now: float) -> TcrpServer:
         return TcrpServer(limits, now)
 
@@ -338,7 +361,8 @@ class Tcrp:
 
 def _notice_text(down: Down) -> str:
     if down.why:
-        return _NOTICE_TEXTS[down.why].format(user=down.user)
+        texts = _TEXTS_FOR_OTHERS if down.kind is DownKind.INFO and down.why in _TEXTS_FOR_OTHERS else _NOTICE_TEXTS
+        return texts[down.why].format(user=down.user)
     try:
         return down.body.decode()
     except (UnicodeDecodeError, AttributeError):
@@ -346,9 +370,14 @@ def _notice_text(down: Down) -> str:
         raise LocalProtocolError("the text is not bytes of UTF-8", clause=clause, field="text", limit="UTF-8") from None
 
 
+# the user name comes last, because whoever chose it could otherwise write the rest of the notice
+_TEXTS_FOR_OTHERS = {
+    NoticeReason.IDLE: "left, idle for too long: {user}",
+    NoticeReason.UNREACHABLE: "left, not reachable any more: {user}",
+}
 _NOTICE_TEXTS = {
-    NoticeReason.JOINED: "{user} joined",
-    NoticeReason.LEFT: "{user} left",
+    NoticeReason.JOINED: "joined: {user}",
+    NoticeReason.LEFT: "left: {user}",
     NoticeReason.HOST_LEFT: "the host left: the room is closed",
     NoticeReason.IDLE: "you were idle for too long: join again to come back",
     NoticeReason.HOST_IDLE: "the host was idle for too long: the room is closed",

@@ -75,12 +75,35 @@ def test_a_claimed_size_allocates_nothing() -> None:
     tracemalloc.start()
     try:
         assert theirs.receive_data(head, 0.0) == []
-        assert ours.receive_data(head, 0.0) == []
+        (refused,) = ours.receive_data(head, 0.0)
         reader.feed(head)
         assert (reader.next_frame(), reader.started) == (None, True)
         assert tracemalloc.get_traced_memory()[1] < 1 << 18
     finally:
         tracemalloc.stop()
+    assert isinstance(refused, Malformed)  # no reply is that long
+
+
+@pytest.mark.parametrize(
+    ("before", "claim", "clause", "says"),
+    [
+        (b"", 256, "TCRP-3.4a", "the status has 256 bytes: at most 1"),
+        (b"", 2**29, "TCRP-3.4a", f"the status has {2**29} bytes: at most 1"),
+        (ACK_OK, 256, "TCRP-3.8c", "the token has 256 bytes: at most 255"),
+        (ACK_OK, 2**29, "TCRP-3.8c", f"the token has {2**29} bytes: at most 255"),
+    ],
+)
+def test_a_reply_longer_than_any_reply_is_refused_from_its_header(
+    before: bytes, claim: int, clause: str, says: str
+) -> None:
+    ours = client()
+    header = bytes([2, 1, 2 if before else 1]) + claim.to_bytes(29, "big")
+    assert len(ours.receive_data(before + header[:31], 0.0)) == len(before[:1])
+    (event,) = ours.receive_data(header[31:], 0.0)
+    assert isinstance(event, Malformed)
+    assert (event.error.clause, event.error.value, event.error.offset) == (clause, claim, 3)
+    assert event.error.args == (says,)
+    assert ours.closing
 
 
 def test_a_claim_over_the_limit_is_refused_from_the_32_bytes_and_not_before() -> None:

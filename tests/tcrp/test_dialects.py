@@ -124,7 +124,10 @@ def test_every_notice_has_words_that_come_back(why: NoticeReason, kind: DownKind
     assert data[0] == first
     read = DIALECT.read_down(data, MEMBER)
     assert (read.kind, bool(read.body)) == (kind, True)
-    assert (b"{bob}" in read.body) == (why in (NoticeReason.JOINED, NoticeReason.LEFT))
+    others_hear_of = {NoticeReason.JOINED, NoticeReason.LEFT}
+    if kind is DownKind.INFO:  # to the others: it says who
+        others_hear_of |= {NoticeReason.IDLE, NoticeReason.UNREACHABLE}
+    assert (b"{bob}" in read.body) == (why in others_hear_of)
 
 
 @pytest.mark.parametrize(

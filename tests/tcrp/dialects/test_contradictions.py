@@ -82,3 +82,9 @@ def test_answers_made_in_python_are_judged_too() -> None:
         Framed(Settings("x", token=TokenSettings(size=3)))
     assert caught.value.key == "token.size"
     check(Settings("x"))
+
+
+def test_a_value_that_is_no_line_is_shown_in_one() -> None:
+    with pytest.raises(DialectFileError) as raised:
+        loads('[words]\nkey = "two\\u2028lines\\u0085"\n[up]\nlayout = ["type", "room", "message"]\n')
+    assert len(str(raised.value).splitlines()) == 1

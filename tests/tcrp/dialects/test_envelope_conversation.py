@@ -222,6 +222,17 @@ def test_an_answer_that_makes_no_sense(want: tcrp.Want, reply: bytes, field: str
     assert ours.closing
 
 
+@pytest.mark.parametrize(
+    ("want", "most"), [(JOIN, 128 * 1024), (Create("r", "bob"), 128 * 1024), (List(), 4 * 1024 * 1024)]
+)
+def test_a_reply_that_is_too_long_is_refused_from_its_header(want: tcrp.Want, most: int) -> None:
+    ours = client(want)
+    (event,) = ours.receive_data(bytes([0, 10, 1]) + (most + 1).to_bytes(29, "big"), 0.0)
+    assert isinstance(event, Malformed)
+    assert (event.error.field, event.error.limit) == ("OperationPayloadSize", most)
+    assert ours.closing
+
+
 def test_a_wrong_state_is_only_remarked_where_not_strict(hear: Hear) -> None:
     ours = client(strict=False)
     events = hear(ours, [frame(7, error_message=None) + frame(2, error_message=None, token="t")]).events

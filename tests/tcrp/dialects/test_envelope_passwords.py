@@ -73,7 +73,10 @@ for needs in (lambda: dialect.client(tcrp.Create("r", "bob", "pw"), None, 0.0), 
 
 def test_without_bcrypt_all_but_creating_and_serving_works() -> None:
     done = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True, check=True, timeout=60)
-    said = "MissingExtra dialect json-envelope needs bcrypt: pip install 'tcrp[envelope]'"
+    said = (
+        "MissingExtra dialect json-envelope needs bcrypt: install tcrp with the extra 'envelope', in a clone: "
+        "pip install '.[envelope]'"
+    )
     assert done.stdout.splitlines() == ["118", said, said]
 
 

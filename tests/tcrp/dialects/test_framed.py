@@ -2,6 +2,7 @@
 
 import contextlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,3 +129,12 @@ def test_what_a_server_writes_a_client_reads(dialect: Framed, user: str, body: b
     assert read == Down(DownKind.CHAT, read.user and user, body)
     if dialect.settings.down.form in ("text", "binary"):
         assert read.user == user
+
+
+@pytest.mark.parametrize("name", ["model-answer", "json-status"])
+def test_a_reply_that_is_too_long_is_refused_from_its_header(name: str) -> None:
+    ours = tcrp.dialects.get(name).client(Join("r1", "alice"), UDP, 0.0)
+    (event,) = ours.receive_data(bytes([0, 2, 1]) + (2**29).to_bytes(29, "big"), 0.0)
+    assert isinstance(event, Malformed)
+    assert (event.error.field, event.error.limit) == ("OperationPayloadSize", 64 * 1024)
+    assert ours.closing
