@@ -4,32 +4,39 @@ import asyncio
 import contextlib
 import ssl
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
+from reference_client import entering
+from reference_client.doubt import Doubt
 from reference_client.errors import Refused, RoomClosed, Unreachable
-from reference_client.sockets import DatagramSocket, converse, error_text, open_tcp, resolve
-from reference_client.tls import Stream
+from reference_client.sockets import DatagramSocket
 from tcrp import dialects
-from tcrp.conversation import Conversation
+from tcrp.constants import Status
 from tcrp.dialects import Dialect
-from tcrp.endpoint import Endpoint, format_address
-from tcrp.errors import LocalProtocolError
-from tcrp.events import Ended, Event, Joined, Listed, Malformed, TimedOut
-from tcrp.events import Refused as RefusedEvent
-from tcrp.messages import Address, Create, Down, DownKind, Join, List, Membership, UpKind, Want
+from tcrp.endpoint import Endpoint
+from tcrp.errors import LocalProtocolError, RemoteProtocolError
+from tcrp.messages import Create, Down, DownKind, Join, Membership, UpKind
+from tcrp.policy import MemberKey, Register
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for the server, by default."""
 KEEPALIVE: Final = 20.0
 """Seconds between keep-alive datagrams, by default."""
 FIRST_KEEPALIVE: Final = 1.0
-"""Seconds before the first of them."""
+"""Seconds before the first of them, and after a datagram that the server's port refused."""
 BURST: Final = 32
 """Messages that are sent without a pause between them."""
 RATE: Final = 1000.0
 """Messages a second after such a burst."""
-PORT_ATTEMPTS: Final = 8
-"""Local ports to try where TCP and UDP must have the same one."""
+
+
+class _Entrance(NamedTuple):
+    """How the client came in, to join once more by."""
+
+    server: Endpoint
+    want: Create | Join
+    timeout: float
+    tls: ssl.SSLContext | None
 
 
 class ChatClient:
@@ -43,18 +50,22 @@ class ChatClient:
     `connect` enters the room and registers there. The end of the `async with` block leaves the room.
 
     Iteration yields what the server sends, as `tcrp.Down` values of kind CHAT, INFO or UNKNOWN. It ends after `leave`,
-    and when the server ends the membership; `closed` then holds the server's words. It raises Unreachable when the
+    and when the membership has ended without it; `closed` then holds the reason. It raises Unreachable when the
     server's chat port has closed, and RuntimeError when another task is iterating. A program that does not iterate does
     not learn that the room is closed, and loses datagrams once the system's buffer is full.
     """
 
-    def __init__(self, dialect: Dialect, member: Membership, datagrams: DatagramSocket) -> None:
+    def __init__(self, dialect: Dialect, member: Membership, datagrams: DatagramSocket, entrance: _Entrance) -> None:
         """For `connect` alone."""
         self._dialect = dialect
         self._member = member
         self._datagrams = datagrams
-        self._keepalive_task: asyncio.Task[None] | None = None
+        self._entrance = entrance
+        self._tasks: list[asyncio.Task[None]] = []
+        self._refused = asyncio.Event()
+        self._doubt: Doubt | None = None
         self._closed: str | None = None
+        self._forgotten = False
         self._left = False
         self._next_send = 0.0
 
@@ -67,6 +78,7 @@ class ChatClient:
         dialect: Dialect | None = None,
         timeout: float = TIMEOUT,
         keepalive: float | None = KEEPALIVE,
+        recheck: float | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> Self:
         """Create or join a room, and register there at once (TCRP-4.4d).
@@ -74,66 +86,25 @@ class ChatClient:
         `dialect`: None is the canonical one. `timeout`: seconds for the whole call. `keepalive`: seconds between the
         datagrams that keep the client a member, well below the server's idle time; the first ones follow sooner,
         because one may be lost. None: no keep-alive datagrams. A dialect without such a datagram sends none either.
+        `recheck`: seconds without anything from the server after which the client joins once more, to find out whether
+        the server still knows it; see `forgotten`. It also does so after its datagrams were refused. None: never.
         `tls`: what to trust of the server on TCP; None: no TLS. Datagrams are never encrypted.
 
         Raises Refused; Unreachable; tcrp.RemoteProtocolError if the server breaks the protocol; and
         tcrp.LocalProtocolError, before anything is sent, if the dialect cannot express the request.
         """
         dialect = dialect or dialects.get()
-        try:
-            async with asyncio.timeout(timeout):
-                chat = await cls._enter(server, want, dialect, tls)
-        except TimeoutError:
-            raise Unreachable(f"{server} does not answer within {timeout:g} s") from None
-        except OSError as error:
-            raise Unreachable(f"{server} cannot be reached: {error_text(error)}") from None
+        member, datagrams = await entering.enter(server, want, dialect, timeout, tls)
+        chat = cls(dialect, member, datagrams, _Entrance(server, want, timeout, tls))
+        if recheck is not None and _can_recheck(dialect):
+            chat._doubt = Doubt(recheck, asyncio.get_running_loop().time())
+            chat._tasks.append(asyncio.create_task(chat._recheck(chat._doubt)))
         if keepalive is not None and dialect.can.keepalive:
-            chat._keepalive_task = asyncio.create_task(chat._keep_alive(keepalive))
+            chat._tasks.append(asyncio.create_task(chat._keep_alive(keepalive)))
+        datagrams.on_refusal = chat._on_refusal
+        if datagrams.failures:
+            chat._on_refusal()
         return chat
-
-    @classmethod
-    async def _enter(cls, server: Endpoint, want: Create | Join, dialect: Dialect, tls: ssl.SSLContext | None) -> Self:
-        datagrams, conversation, tcp = await _open_sockets(server, want, dialect, tls)
-        chat = cls(dialect, Membership(want.room, want.user, b"", isinstance(want, Create)), datagrams)
-        try:
-            if tcp is None or conversation is None:
-                if want.password is not None:
-                    raise LocalProtocolError(
-                        f"dialect {dialect.name} has no passwords", clause="TCRP-3.2a", field="password"
-                    )
-                chat._encode(UpKind.CHAT, b"-")  # raises if the user name cannot be sent, as no request does here
-                await chat._register()
-            else:
-                with tcp:
-                    await chat._shake_hands(server, tcp, conversation)
-        except BaseException:
-            chat._close()
-            raise
-        return chat
-
-    async def _shake_hands(self, server: Endpoint, tcp: Stream, conversation: Conversation) -> None:
-        joined = False
-        async with contextlib.aclosing(converse(tcp, conversation)) as events:
-            async for event in events:
-                if isinstance(event, Joined):
-                    joined = True
-                    self._member = self._member._replace(token=event.token)
-                    if event.udp is not None:
-                        self._rebind(event.udp)
-                    await self._register()
-                elif not joined:
-                    _raise_for(event, server)
-        if not joined:
-            raise Unreachable(f"{server} ended the exchange without an answer")
-
-    def _rebind(self, local: Address) -> None:
-        try:
-            self._datagrams.rebind(local)
-        except OSError as error:
-            where = format_address(local[0], local[1])
-            raise Unreachable(
-                f"the server says to receive on {where}, which does not work: {error_text(error)}"
-            ) from None
 
     @property
     def room(self) -> str:
@@ -157,8 +128,15 @@ class ChatClient:
 
     @property
     def closed(self) -> str | None:
-        """The server's words when it ended the membership. None: it has not."""
+        """Why the membership has ended: the server's words, or that it is forgotten. None: it has not ended so."""
         return self._closed
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether the membership has ended because the server does not know it any more: it was restarted, or it
+        removed the member without the member hearing of it. Joining or creating again is then possible.
+        """
+        return self._forgotten
 
     def __repr__(self) -> str:
         state = "closed" if self._closed is not None else "left" if self._left else "in"
@@ -197,7 +175,7 @@ class ChatClient:
         """
         out = self._left or self._closed is not None
         self._left = True
-        self._stop_keepalive()
+        self._stop_tasks()
         try:
             if not out:
                 with contextlib.suppress(OSError, Unreachable):
@@ -209,42 +187,102 @@ class ChatClient:
         return self
 
     async def __anext__(self) -> Down:
-        data = await self._datagrams.receive()
-        if data is None:
-            raise StopAsyncIteration
+        while True:
+            datagrams = self._datagrams
+            data = await datagrams.receive()
+            if data is not None:
+                break
+            if self._datagrams is datagrams:
+                raise StopAsyncIteration
         down = self._dialect.read_down(data, self._member)
+        if self._doubt is not None:
+            self._doubt.heard(asyncio.get_running_loop().time(), chat=down.kind is DownKind.CHAT)
         if down.kind is DownKind.CLOSED:
-            self._closed = down.body.decode(errors="backslashreplace")
-            self._close()
+            self._end(down.body.decode(errors="backslashreplace"))
             raise StopAsyncIteration
         return down
 
-    async def _register(self) -> None:
-        await self._send_datagram(UpKind.REGISTER)
+    async def _send_datagram(self, kind: UpKind, body: bytes = b"") -> None:
+        await entering.send_up(self._datagrams, self._dialect, self._member, kind, body)
 
     async def _keep_alive(self, interval: float) -> None:
-        delay = min(FIRST_KEEPALIVE, interval)
+        first = delay = min(FIRST_KEEPALIVE, interval)
+        failures = 0
         while True:
-            await asyncio.sleep(delay)
-            with contextlib.suppress(OSError, Unreachable):  # iterating and sending raise it
-                await self._register()
-            delay = min(2 * delay, interval)
+            try:
+                async with asyncio.timeout(delay):
+                    await self._refused.wait()
+            except TimeoutError:
+                if self._datagrams.failures == failures:  # the last one was not refused
+                    self._datagrams.failures = 0
+                failures = self._datagrams.failures
+                with contextlib.suppress(OSError, Unreachable):  # iterating and sending raise it
+                    await self._send_datagram(UpKind.REGISTER)
+                delay = min(2 * delay, interval)
+            else:
+                self._refused.clear()
+                delay = first  # the server may be back soon
 
-    def _encode(self, kind: UpKind, body: bytes = b"") -> bytes | None:
-        return self._dialect.write_up(self._member, kind, body)
+    def _on_refusal(self) -> None:
+        self._refused.set()
+        if self._doubt is not None:
+            self._doubt.refused()
 
-    async def _send_datagram(self, kind: UpKind, body: bytes = b"") -> None:
-        data = self._encode(kind, body)
-        if data is not None:
-            await self._datagrams.send(data)
+    # ------------------------------------------------------------------------------------------ joining once more
 
-    def _stop_keepalive(self) -> None:
-        if self._keepalive_task is not None:
-            self._keepalive_task.cancel()
+    async def _recheck(self, doubt: Doubt) -> None:
+        delay = FIRST_KEEPALIVE
+        while self._closed is None:
+            refused = await doubt.arises()
+            if self._datagrams.readable or await self._still_known(refused) is not None:
+                doubt.heard(asyncio.get_running_loop().time(), chat=False)
+                delay = FIRST_KEEPALIVE
+            else:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, KEEPALIVE)
+
+    async def _still_known(self, refused: bool) -> bool | None:
+        """Join once more, and close if the room is gone. None: the server does not say.
+
+        A guest goes on as the new member: of the old one it cannot know whether the server still has it, and nobody
+        hears anything of it until it idles. A host stays what it is, since its room is there.
+        """
+        server, want, timeout, tls = self._entrance
+        again = Join(want.room, want.user, want.password)
+        try:
+            member, datagrams = await entering.enter(
+                server, again, self._dialect, timeout, tls, register=not self._member.host
+            )
+        except Refused as error:
+            if error.status not in (Status.ROOM_NOT_FOUND, Status.WRONG_PASSWORD):
+                return None
+            self._forgotten = True
+            self._end(f"the server has forgotten room {self.room!r}: it was restarted, or you were away for too long")
+            return False
+        except (Unreachable, RemoteProtocolError):
+            return None
+        if self._member.host:
+            datagrams.close()
+            self._datagrams.failures = 0
+            return True
+        before, self._datagrams, self._member = self._datagrams, datagrams, member
+        datagrams.take_over(before)
+        return True
+
+    # ------------------------------------------------------------------------------------------------- the end
+
+    def _end(self, reason: str) -> None:
+        self._closed = reason
+        self._close()
 
     def _close(self) -> None:
-        self._stop_keepalive()
+        self._stop_tasks()
         self._datagrams.close()
+
+    def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
 
 async def list_rooms(
@@ -255,75 +293,14 @@ async def list_rooms(
     tls: ssl.SSLContext | None = None,
 ) -> tuple[str, ...]:
     """The names of the server's rooms. The other arguments and errors: as for `ChatClient.connect`."""
-    dialect = dialect or dialects.get()
-    try:
-        async with asyncio.timeout(timeout):
-            datagrams, conversation, tcp = await _open_sockets(server, List(), dialect, tls)
-            datagrams.close()
-            if tcp is not None and conversation is not None:
-                with tcp:
-                    return await _read_list(server, tcp, conversation)
-    except TimeoutError:
-        raise Unreachable(f"{server} does not answer within {timeout:g} s") from None
-    raise LocalProtocolError(f"dialect {dialect.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
+    return await entering.list_rooms(server, dialect or dialects.get(), timeout, tls)
 
 
-async def _read_list(server: Endpoint, tcp: Stream, conversation: Conversation) -> tuple[str, ...]:
-    async with contextlib.aclosing(converse(tcp, conversation)) as events:
-        async for event in events:
-            if isinstance(event, Listed):
-                return event.rooms
-            _raise_for(event, server)
-    raise Unreachable(f"{server} ended the exchange without an answer")
-
-
-async def _open_sockets(
-    server: Endpoint, want: Want, dialect: Dialect, tls: ssl.SSLContext | None
-) -> tuple[DatagramSocket, Conversation | None, Stream | None]:
-    """A UDP socket and, if the dialect has TCP, a conversation and its connection.
-
-    They go to the first address of the host that accepts a connection, and both to the same one, because the server
-    binds the token to the address that TCP comes from.
-    """
-    if dialect.can.tcp and server.tcp is None:
-        raise LocalProtocolError(
-            f"dialect {dialect.name} needs a TCP port, and {server} has none", clause="TCRP-1.1", field="TCP port"
-        )
-    failures = []
-    hosts = await resolve(server.host)
-    if dialect.can.one_port:  # a port that is free for UDP may be in use for TCP, so several are tried
-        hosts = [host for host in hosts for _ in range(PORT_ATTEMPTS)]
-    for host in hosts:
-        with contextlib.ExitStack() as on_failure:
-            where = f"udp {format_address(host, server.udp)}"
-            try:
-                datagrams = DatagramSocket(host, server.udp)
-                on_failure.callback(datagrams.close)
-                conversation = tcp = None
-                if dialect.can.tcp and server.tcp is not None:
-                    where = f"tcp {format_address(host, server.tcp)}"
-                    # raises for what the dialect cannot express, before there is a connection
-                    conversation = dialect.client(want, datagrams.local, asyncio.get_running_loop().time())
-                    local = datagrams.local if dialect.can.one_port else None
-                    tcp = await open_tcp(host, server.tcp, local, tls, server.host)
-            except OSError as error:
-                failures.append(f"{where}: {error_text(error)}")
-                continue
-            on_failure.pop_all()
-            return datagrams, conversation, tcp
-    raise Unreachable("; ".join(dict.fromkeys(failures)))
-
-
-def _raise_for(event: Event, server: Endpoint) -> None:
-    match event:
-        case RefusedEvent(status, text):
-            raise Refused(status, text)
-        case Malformed(error):
-            raise error
-        case TimedOut(after):
-            raise Unreachable(f"{server} does not answer within {after:g} s")
-        case Ended():
-            raise Unreachable(f"{server} closed the connection without a whole answer")
+def _can_recheck(dialect: Dialect) -> bool:
+    """Whether a second membership of the same user, from another port, leaves the first one alone."""
+    policy = dialect.policy
+    by_token = policy.member_key is MemberKey.TOKEN and policy.register is Register.LATEST
+    return dialect.can.tcp and by_token and not dialect.can.one_port
 
 
 def _text_bytes(text: str | bytes) -> bytes:

@@ -49,8 +49,20 @@ class Refused(Exception):
         return f"{sentence} (it says: {visible(self.text)})" if self.text else sentence
 
 
+class PasswordNeeded(Refused):
+    """The server refused a request without a password, because the room has one."""
+
+    def __str__(self) -> str:
+        hint = "the room has one, and none was given: use --password-file, or --password-prompt at a terminal"
+        return f"{super().__str__()}: {hint}"
+
+
 class Unreachable(Exception):
     """No server answers at the address, or it answers no longer. The message is one line."""
+
+
+class UsageError(Exception):
+    """The arguments ask for something that cannot be done. The message is one line."""
 
 
 class RoomClosed(Exception):

@@ -6,9 +6,11 @@
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import ssl
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from ipaddress import ip_address
 from typing import Final
 
@@ -19,8 +21,10 @@ from tcrp.endpoint import format_address
 from tcrp.events import Event
 from tcrp.messages import Address
 
-MAX_FAILURES: Final = 3
-"""Delivery failures in a row after which the chat port counts as closed. A restart of the server may cause one."""
+MAX_FAILURES: Final = 6
+"""Delivery failures in a row after which the chat port counts as closed. At the pace of the keep-alives that is half a
+minute after the first failure, because a restart of the server may take so long.
+"""
 
 
 async def resolve(host: str) -> list[str]:
@@ -29,7 +33,11 @@ async def resolve(host: str) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(_without_idle_zone(host), None, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:  # a name that IDNA cannot encode is a UnicodeError
         raise Unreachable(f"the host {host!r} has no address: {error_text(error)}") from None
-    return list(dict.fromkeys(_with_scope(info[4]) for info in found))
+    hosts = list(dict.fromkeys(_with_scope(info[4]) for info in found))
+    usable = [address for address in hosts if not _lacks_zone(address)]
+    if not usable:
+        raise Unreachable(f"{hosts[0]} is a link-local address: write its interface too, as {hosts[0]}%eth0")
+    return usable
 
 
 async def open_tcp(
@@ -93,12 +101,16 @@ class DatagramSocket:
 
     `host`: a numeric address. Datagrams that were not received yet stay in the system's buffer, which drops those that
     do not fit. The constructor raises OSError if the machine has no route to the server.
+
+    `on_refusal`: called when a datagram was not delivered, after one that was. `failures`: delivery failures in a row.
     """
 
     def __init__(self, host: str, port: int) -> None:
+        self.on_refusal: Callable[[], None] = lambda: None
+        self.failures = 0
         self._server = host, port
+        self._received: deque[bytes] = deque()
         self._closed = False
-        self._failures = 0
         self._failure: OSError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._sending = asyncio.Lock()
@@ -109,6 +121,13 @@ class DatagramSocket:
         """The address at which the server's datagrams arrive."""
         address: Address = self._socket.getsockname()
         return address
+
+    @property
+    def readable(self) -> bool:
+        """A datagram is there for `receive`."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(self._received) or any(event == select.POLLIN for _, event in poll.poll(0))
 
     def rebind(self, local: Address) -> None:
         """Receive at this address from now on. No task may be receiving or sending. Raises OSError."""
@@ -121,19 +140,31 @@ class DatagramSocket:
         Raises Unreachable if the server's port is closed, RuntimeError if another task is receiving.
         """
         while not self._closed:
+            if self._received:
+                return self._received.popleft()
             self._raise_if_port_closed()
             try:
-                data, source = self._socket.recvfrom(CHUNK)
+                data = self._read()
             except BlockingIOError:
                 await self._wait_until_readable()
             except OSError as error:  # an ICMP error about an earlier datagram
                 self._note_failure(error)
             else:
-                if source[:2] == self._socket.getpeername()[:2]:  # between bind and connect anyone's datagrams arrive
-                    self._failures = 0
+                if data is not None:
+                    self.failures = 0
                     await asyncio.sleep(0)  # lets other tasks run during a flood of datagrams
                     return data
         return None
+
+    def take_over(self, other: "DatagramSocket") -> None:
+        """Close the other socket, and have `receive` return first what has arrived there."""
+        with contextlib.suppress(OSError):  # there is nothing more
+            while True:
+                if (data := other._read()) is not None:
+                    other._received.append(data)
+        self._received.extendleft(reversed(other._received))
+        self.on_refusal, self.failures, self._failure = other.on_refusal, other.failures, other._failure
+        other.close()
 
     async def send(self, data: bytes) -> None:
         """Send one datagram, unless this socket is closed.
@@ -161,6 +192,12 @@ class DatagramSocket:
             self._wake()
         self._socket.close()
 
+    def _read(self) -> bytes | None:
+        """The next datagram in the system's buffer, or None if it is not the server's. Raises OSError."""
+        data, source = self._socket.recvfrom(CHUNK)
+        # between bind and connect anyone's datagrams arrive
+        return data if source[:2] == self._socket.getpeername()[:2] else None
+
     async def _wait_until_readable(self) -> None:
         if self._waiter is not None:
             raise RuntimeError("two tasks are receiving at once")
@@ -179,13 +216,15 @@ class DatagramSocket:
             self._waiter.set_result(None)
 
     def _note_failure(self, error: OSError) -> None:
-        self._failures += 1
+        self.failures += 1
         self._failure = error
-        if self._failures >= MAX_FAILURES:
+        if self.failures == 1:
+            self.on_refusal()
+        if self.failures >= MAX_FAILURES:
             self._wake()
 
     def _raise_if_port_closed(self) -> None:
-        if self._failures >= MAX_FAILURES and self._failure is not None:
+        if self.failures >= MAX_FAILURES and self._failure is not None:
             where = format_address(*self._server)
             raise Unreachable(f"the chat port udp {where} does not take datagrams: {error_text(self._failure)}")
 
@@ -232,6 +271,12 @@ def _without_idle_zone(host: str) -> str:
     except ValueError:
         return host
     return ip if idle else host
+
+
+def _lacks_zone(address: str) -> bool:
+    """Whether the numeric address is an IPv6 link-local one that does not say on which link."""
+    ip, _, zone = address.partition("%")
+    return not zone and ":" in ip and ip_address(ip).is_link_local
 
 
 def _with_scope(sockaddr: tuple[object, ...]) -> str:

@@ -78,6 +78,7 @@ async def _serve(options: argparse.Namespace, log: LogHandler) -> None:
         limits=limits_of(options),
         state=options.state,
         tls=tls_of(options),
+        announce=options.announce,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _on_signal, number, stopped)
@@ -138,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--dialect", type=_dialect, default=dialects.DEFAULT, metavar="NAME|FILE",
         help=f"{', '.join(dialects.names())}, or a .toml file that says another (%(default)s)")  # fmt: skip
     add("--idle-timeout", type=seconds, metavar="SECONDS", help="of silence end a membership (the dialect's, 60)")
+    add("--announce", action=argparse.BooleanOptionalAction, default=True,
+        help="tell the others in a room who joins and who leaves, where the dialect can (on)")  # fmt: skip
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="to stderr (%(default)s)")
     declare_operation(add)
     add("--state", type=Path, metavar="FILE", help="keep rooms and members there: a server that is started again "

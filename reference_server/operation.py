@@ -64,7 +64,10 @@ def published_metrics(options: argparse.Namespace, server: Server, log: LogHandl
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "prometheus_client":
             raise
-        raise MissingExtra("--metrics needs prometheus-client: pip install 'tcrp[metrics]'") from None
+        raise MissingExtra(
+            "--metrics needs prometheus-client: install tcrp with the extra 'metrics', in a clone: "
+            "pip install '.[metrics]'"
+        ) from None
     metrics = MetricsServer(server.figures, lambda: log.dropped)
     try:
         yield metrics.start(*options.metrics)

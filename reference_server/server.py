@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from reference_server.address_limits import AddressLimits, limited_unless
+from reference_server.announcements import announcing
 from reference_server.chat import ChatSocket
 from reference_server.control import ControlContext
 from reference_server.figures import Figures, Traffic
@@ -38,7 +39,8 @@ class Server:
     `idle_seconds`: replaces the dialect's idle time if not None. `limits`: what the server accepts. `refusals`: what it
     has refused because of them so far. `traffic`: what it has done so far. `state`: the file in which rooms and members
     are kept, so that a server that is started again goes on with them; None: they end with the server. The dialect must
-    have tokens. `tls`: None: TCP is not encrypted.
+    have tokens. `tls`: None: TCP is not encrypted. `announce`: tell the members of a room who joins and leaves it
+    (TCRP-5.5), where the dialect can say it and does not answer itself who is told.
 
     The constructor raises MissingExtra if the dialect needs a package that is not installed. `start` raises
     UnknownHost, BindError or StateError. All messages are one line.
@@ -55,8 +57,10 @@ class Server:
         limits: ServerLimits = ServerLimits(),  # noqa: B008  # immutable
         state: Path | None = None,
         tls: ssl.SSLContext | None = None,
+        announce: bool = True,
     ) -> None:
-        self._dialect = dialects.get() if dialect is None else dialect
+        dialect = dialects.get() if dialect is None else dialect
+        self._dialect = announcing(dialect) if announce else dialect
         self._host = host
         ports = self._dialect.ports
         self._tcp_port = None if ports.tcp is None else ports.tcp if tcp_port is None else tcp_port

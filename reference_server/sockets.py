@@ -94,7 +94,8 @@ def dropped_datagrams(sock: socket.socket) -> int:
 def resolve(host: str, option: str = "--host") -> tuple[socket.AddressFamily, str]:
     """Family and address of the host. Both sockets share the one address; of a name with both families it is IPv4.
 
-    A zone (`fe80::1%eth0`) must be an interface of this machine. Raises UnknownHost.
+    A zone (`fe80::1%eth0`) must be an interface of this machine, and a link-local address must have one. Raises
+    UnknownHost.
     """
     found: list[Any] = []
     for name in (host, _without_zone(host)):
@@ -114,6 +115,8 @@ def resolve(host: str, option: str = "--host") -> tuple[socket.AddressFamily, st
         )
     family, _, _, _, sockaddr = usable[0]
     ip, scope = str(sockaddr[0]), sockaddr[3] if len(sockaddr) == 4 else 0
+    if not scope and family == socket.AF_INET6 and ip_address(ip).is_link_local:
+        raise UnknownHost(f"{option} {host!r} is a link-local address: write its interface too, as {ip}%eth0")
     return family, f"{ip}%{scope}" if scope and "%" not in ip else ip
 
 

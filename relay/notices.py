@@ -23,13 +23,14 @@ class Notices:
         self._dialect = dialect
         self._store = store
         self._audience_of = dialect.policy.tell
+        self._once_per_user = dialect.policy.once_per_user
 
     def about_member(self, why: NoticeReason, member: Member) -> list[Notice]:
         """The notices about one member. Called while the member is still in its room."""
         audience = self._audience_of.get(why, Audience.NOBODY)
         room = member.room
         notices = []
-        if audience in (Audience.OTHERS, Audience.ALL):
+        if audience in (Audience.OTHERS, Audience.ALL) and not (self._once_per_user and self._is_in_twice(member)):
             notices += self._notice(DownKind.INFO, why, room, member, Audience.OTHERS)
         if audience in (Audience.MEMBER, Audience.ALL):
             kind = DownKind.CLOSED if why in _ENDS_MEMBERSHIP else DownKind.INFO
@@ -74,3 +75,8 @@ class Notices:
                 return hearers if own is None else (*hearers[:own], *hearers[own + 1 :])
             case Audience.ALL:
                 return self._store.audience(room)[0]
+
+    def _is_in_twice(self, member: Member) -> bool:
+        """Whether another member of the room has the same user name and IP address."""
+        members = self._store.members(member.room)
+        return sum((other.user, other.ip) == (member.user, member.ip) for other in members) > 1

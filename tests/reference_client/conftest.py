@@ -9,6 +9,7 @@ import pytest
 from tcrp.endpoint import Endpoint
 from tests.reference_client.odd_server import Handler, OddServer, StartOdd
 from tests.reference_client.processes import DialectServer, PipedProcess, Serve, Start, StartClient, StartMember
+from tests.reference_client.terminals import StartTerminal, TerminalProcess
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def serve(start: Start) -> Serve:
-    return lambda dialect, *options: DialectServer(start, dialect, *options)
+    return lambda dialect, *options: DialectServer(start, dialect, "--no-announce", *options)
 
 
 @pytest.fixture
@@ -65,3 +66,16 @@ def odd() -> Iterator[StartOdd]:
     yield run
     for server in started:
         server.close()
+
+
+@pytest.fixture
+def terminal() -> Iterator[StartTerminal]:
+    started: list[TerminalProcess] = []
+
+    def run(*command: str, **options: str) -> TerminalProcess:
+        started.append(TerminalProcess(*command, **options))
+        return started[-1]
+
+    yield run
+    for each in started:
+        each.close()

@@ -104,15 +104,24 @@ class DialectServer:
     """The reference server as a process on free ports. `options`: what makes a client speak its dialect."""
 
     def __init__(self, start: "Start", dialect: str, *options: str) -> None:
-        self.process = start(
-            sys.executable, "-m", "reference_server", "--tcp-port", "0", "--udp-port", "0", "--dialect", dialect,
-            *options, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        self._start = start
+        self._command = [sys.executable, "-m", "reference_server", "--dialect", dialect, *options]
         self.options = ["--dialect", dialect]
-        self.ready = self.process.out.next() or ""
+        self.process, self.ready = self._run(0, 0)
         found = re.match(r"ready tcp=(?:\S+:(\d+)|-) udp=(\S+):(\d+) dialect=", self.ready)
         assert found, self.ready
         self.endpoint = Endpoint(found[2].strip("[]"), int(found[1]) if found[1] else None, int(found[3]))
+
+    def restart(self) -> None:
+        """Kill the process without warning, and start another one on the same ports."""
+        self.process.kill()
+        self.process, self.ready = self._run(self.endpoint.tcp or 0, self.endpoint.udp or 0)
+
+    def _run(self, tcp: int, udp: int) -> tuple[PipedProcess, str]:
+        """A process that listens, and its first line."""
+        ports = "--tcp-port", str(tcp), "--udp-port", str(udp)
+        process = self._start(*self._command, *ports, stderr=subprocess.DEVNULL)
+        return process, process.out.next() or ""
 
 
 Start = Callable[..., PipedProcess]
@@ -122,4 +131,6 @@ StartClient = Callable[..., PipedProcess]
 StartMember = Callable[..., PipedProcess]
 """`member(endpoint, "join", "r", "alice", ..., stdin=..., ...)`: tcrp-client once it is in the room."""
 Serve = Callable[..., DialectServer]
-"""`serve("stage1", "--idle-timeout", "60", ...)`: a server in this dialect."""
+"""`serve("stage1", "--idle-timeout", "60", ...)`: a server in this dialect. It tells joins and leaves only if
+`--announce` is among the options.
+"""

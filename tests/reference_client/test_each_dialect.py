@@ -145,7 +145,10 @@ def test_without_bcrypt_the_line_says_what_to_install(module: str, arguments: li
     command = [sys.executable, "-c", code, "--dialect", "json-envelope", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     program = "tcrp-" + module.partition("_")[2]
-    line = f"{program}: dialect json-envelope needs bcrypt: pip install 'tcrp[envelope]'\n"
+    line = (
+        f"{program}: dialect json-envelope needs bcrypt: install tcrp with the extra 'envelope', in a clone: "
+        "pip install '.[envelope]'\n"
+    )
     assert (done.returncode, done.stderr, done.stdout) == (4, line, "")
 
 

@@ -23,7 +23,7 @@ from tcrp import (
 )
 from tcrp.conversation import BaseConversation, Conversation, Limits
 from tcrp.dialects import Capabilities, Ports, get
-from tcrp.dialects.base import Layouts, Passwords
+from tcrp.dialects.base import Layouts, Passwords, RequestParts
 from tcrp.dialects.tcrp import Tcrp, TcrpClient
 from tcrp.events import Event
 from tcrp.messages import Address, Reply, Want
@@ -46,6 +46,9 @@ class CanonicalDialect:
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         return Tcrp().client(want, udp, now, strict=strict)
+
+    def request(self, want: Want, udp: Address | None) -> RequestParts | None:
+        return Tcrp().request(want, udp)
 
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
         return Tcrp().server(peer, limits, now)

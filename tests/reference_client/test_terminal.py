@@ -1,96 +1,12 @@
-"""tcrp-client at a terminal, which is a pty here: with prompt_toolkit and without it."""
+"""tcrp-client at a terminal: with prompt_toolkit and without it."""
 
-import errno
-import fcntl
-import os
-import pty
-import select
 import signal
-import subprocess
-import sys
-import termios
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.reference_client.processes import PATIENCE, DialectServer, StartMember
-
-WITHOUT = "import sys; sys.modules[{!r}] = None; from reference_client.cli import main; sys.exit(main())"
-PLAIN = ("-c", WITHOUT.format("prompt_toolkit"))
-PROMPT = ("-m", "reference_client")
-
-
-def _take_terminal() -> None:
-    """Make stdin the controlling terminal of this process."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-class TerminalProcess:
-    """tcrp-client on a pty of its own, which is its controlling terminal. `shown`: what it wrote there."""
-
-    def __init__(self, *command: str) -> None:
-        self._fd, slave = pty.openpty()
-        self.shown = b""
-        self.popen = subprocess.Popen(
-            [sys.executable, *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=_take_terminal,
-            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "LANG": "C.UTF-8"},
-        )
-        os.close(slave)
-
-    def type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def until(self, text: str) -> None:
-        """Read until the text is shown, and remove what is shown up to there."""
-        while text.encode() not in self.shown:
-            if not self._read():
-                raise AssertionError(f"ended without {text!r}: {self.shown!r}")
-        self.shown = self.shown.partition(text.encode())[2]
-
-    def wait(self) -> int:
-        """The exit status. Reads what is shown until then, because a full pty would keep the process from ending."""
-        while self._read():
-            pass
-        return self.popen.wait(PATIENCE)
-
-    def close(self) -> None:
-        self.popen.kill()
-        self.popen.wait(PATIENCE)
-        os.close(self._fd)
-
-    def _read(self) -> bool:
-        assert select.select([self._fd], [], [], PATIENCE)[0], f"nothing more is shown after {self.shown!r}"
-        try:
-            data = os.read(self._fd, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # Linux reports the close of the other side so
-                raise
-            data = b""
-        self.shown += data
-        return bool(data)
-
-
-StartTerminal = Callable[..., TerminalProcess]
-"""`terminal("-m", "reference_client", "join", "r", ...)`: arguments of Python."""
-
-
-@pytest.fixture
-def terminal() -> Iterator[StartTerminal]:
-    started: list[TerminalProcess] = []
-
-    def run(*command: str) -> TerminalProcess:
-        started.append(TerminalProcess(*command))
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.close()
+from tests.reference_client.processes import DialectServer, StartMember
+from tests.reference_client.terminals import PLAIN, PROMPT, WITHOUT, StartTerminal, TerminalProcess
 
 
 @pytest.fixture(params=[PROMPT, PLAIN], ids=["prompt_toolkit", "plain"])
@@ -204,4 +120,71 @@ def test_a_signal_ends_the_full_screen(terminal: StartTerminal, server: DialectS
 def test_full_screen_without_textual(terminal: StartTerminal) -> None:
     process = terminal("-c", WITHOUT.format("textual"), "join", "r", "--tui")
     assert process.wait() == 4
-    assert process.shown == b"tcrp-client: --tui needs textual: pip install 'tcrp[tui]'\r\n"
+    hint = b"install tcrp with the extra 'tui', in a clone: pip install '.[tui]'"
+    assert process.shown == b"tcrp-client: --tui needs textual: " + hint + b"\r\n"
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_pasted_block_is_sent_line_by_line(
+    terminal: StartTerminal, server: DialectServer, member: StartMember, end: str
+) -> None:
+    bob = member(server.endpoint, "create", "r", "bob")
+    alice = terminal(*PROMPT, "join", "r", "--name", "alice", "--server", str(server.endpoint))
+    alice.until("joined room=r")
+    alice.until("alice:")
+    alice.type("so ")
+    alice.paste(f"one\r\ntwo\r\rthree\nfour{end}")
+    assert [bob.out.next() for _ in range(3)] == ["alice: so one", "alice: two", "alice: three"]
+    alice.type("!\r")
+    if end:
+        assert bob.out.next() == "alice: four"
+    assert bob.out.next() == ("alice: !" if end else "alice: four!")
+    alice.paste("no line end")
+    alice.type(" here\r")
+    assert bob.out.next() == "alice: no line end here"
+
+
+def test_pasted_lines_are_seen(terminal: StartTerminal, server: DialectServer) -> None:
+    alice = terminal(*PROMPT, "create", "r", "--name", "alice", "--server", str(server.endpoint))
+    alice.until("joined room=r")
+    alice.until("alice:")
+    alice.paste("one\ntwo\nexit\n")
+    assert alice.wait() == 0
+    shown = [alice.shown.index(word) for word in (b"one", b"two", b"exit")]
+    assert shown == sorted(shown)
+
+
+def test_a_block_pasted_at_a_plain_terminal(
+    terminal: StartTerminal, server: DialectServer, member: StartMember
+) -> None:
+    bob = member(server.endpoint, "create", "r", "bob")
+    alice = terminal(*PLAIN, "join", "r", "--name", "alice", "--server", str(server.endpoint))
+    alice.until("joined room=r")
+    alice.type("one\rtwo\rthree\r")
+    assert [bob.out.next() for _ in range(3)] == ["alice: one", "alice: two", "alice: three"]
+
+
+def test_a_block_pasted_in_the_full_screen(terminal: StartTerminal, server: DialectServer, member: StartMember) -> None:
+    bob = member(server.endpoint, "create", "r", "bob")
+    alice = terminal(*PROMPT, "join", "r", "--name", "alice", "--tui", "--server", str(server.endpoint))
+    alice.until("exit leaves")
+    alice.paste("one\ntwo\nthree")
+    assert [bob.out.next() for _ in range(2)] == ["alice: one", "alice: two"]
+    alice.until("three")
+    alice.type("\r")
+    assert bob.out.next() == "alice: three"
+
+
+def test_the_full_screen_follows_the_size_of_the_terminal(
+    terminal: StartTerminal, server: DialectServer, member: StartMember
+) -> None:
+    bob = member(server.endpoint, "create", "r", "bob")
+    alice = terminal(*PROMPT, "join", "r", "--name", "alice", "--tui", "--server", str(server.endpoint))
+    alice.until("exit leaves")
+    alice.resize(40, 12)
+    alice.until("exit leaves")
+    bob.type("thirty characters of one line, and then some more")
+    alice.until("thirty characters of one line, ")
+    alice.until("and then some more")
+    alice.type("\x04")
+    assert alice.wait() == 0

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from reference_client.text import visible
 
+VISIBLE_FORMATS = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+"""Format characters that are signs before numbers, and seen."""
+
 
 @pytest.mark.parametrize(
     ("text", "shown"),
@@ -21,6 +24,15 @@ from reference_client.text import visible
         ("\ud800", r"\ud800"),
         (b"ok \xff\xe9", r"ok \xff\xe9"),
         (r"C:\new", r"C:\new"),
+        ("a\u200bd\u00admin\ufeff\u2060", r"a\u200bd\xadmin\ufeff\u2060"),
+        ("a\u200db\u200cc\u034f", r"a\u200db\u200cc\u034f"),
+        ("\U000e0041\U000e007f", r"\U000e0041\U000e007f"),
+        ("\u3164\uffa0\u115f\u1160\u2800", r"\u3164\uffa0\u115f\u1160\u2800"),
+        ("葛\U000e0100 a\ufe00", r"葛\U000e0100 a\ufe00"),
+        ("👩‍💻 👨‍👩‍👧 ❤️ ❤️‍🔥 ☝🏽 1️⃣ ©️ 🇩🇪", "👩‍💻 👨‍👩‍👧 ❤️ ❤️‍🔥 ☝🏽 1️⃣ ©️ 🇩🇪"),
+        ("👩\u200d \u200d💻 a\u200d💻", r"👩\u200d \u200d💻 a\u200d💻"),
+        ("👩\u200d\u200d💻 ❤️\ufe0f 1\ufe0f \ufe0f", r"👩\u200d\u200d💻 ❤️\ufe0f 1\ufe0f \ufe0f"),
+        ("नमस्ते سلام עברית", "नमस्ते سلام עברית"),
     ],
 )
 def test_shows(text: str | bytes, shown: str) -> None:
@@ -37,3 +49,13 @@ def test_one_line_without_controls_that_can_be_encoded(text: str | bytes) -> Non
         unicodedata.bidirectional(c) in ("RLO", "LRO", "RLE", "LRE", "PDF", "LRI", "RLI", "FSI", "PDI") for c in shown
     )
     shown.encode()
+    for at, character in enumerate(shown):
+        if unicodedata.category(character) == "Cf" and character not in VISIBLE_FORMATS:
+            assert character == "\u200d", "only between two emoji"
+            assert shown[at - 1] in "\ufe0e\ufe0f" or unicodedata.category(shown[at - 1]) in (
+                "So",
+                "Sk",
+                "Sm",
+                "Po",
+                "Pd",
+            )

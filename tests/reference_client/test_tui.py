@@ -16,9 +16,9 @@ from tests.reference_client.processes import PATIENCE, DialectServer
 pytest.importorskip("textual")
 
 from textual.pilot import Pilot
-from textual.widgets import Input, RichLog
+from textual.widgets import Input
 
-from reference_client.tui import ChatApp
+from reference_client.tui import ChatApp, ChatLog
 
 
 @asynccontextmanager
@@ -35,7 +35,8 @@ async def screen(endpoint: Endpoint) -> AsyncIterator[tuple[ChatApp, "Pilot[int]
 
 
 def shown(app: ChatApp) -> list[str]:
-    return [line.text.rstrip() for line in app.query_one(RichLog).lines]
+    """What was said, without the mark before it."""
+    return [row.text[2:] for row in app.query_one(ChatLog).rows]
 
 
 async def until(pilot: "Pilot[int]", condition: Callable[[], bool]) -> None:
@@ -69,13 +70,13 @@ def test_notices_and_errors_look_different(server: DialectServer) -> None:
                 for size in (4000, 5000):
                     app.query_one(Input).value = "x" * size
                     await pilot.press("enter")
-                log = app.query_one(RichLog)
+                log = app.query_one(ChatLog)
                 await until(pilot, lambda: any("info: " in line for line in shown(app)))
                 await until(pilot, lambda: any("not sent: the message has 5000 bytes" in line for line in shown(app)))
                 styles = {
-                    line.text.partition(" ")[0]: {segment.style for segment in line if segment.text.strip()}
-                    for line in log.lines
-                    if line.text.startswith(("info:", "not sent:"))
+                    row.text[2:].partition(" ")[0]: {segment.style for segment in row if segment.text.strip()}
+                    for row in log.rows
+                    if row.text[2:].startswith(("info:", "not sent:"))
                 }
                 assert styles["info:"] != styles["not"]
                 assert all(style for found in styles.values() for style in found)

@@ -104,6 +104,9 @@ class LinesDialect:
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         raise NotImplementedError
 
+    def request(self, want: Want, udp: Address | None) -> None:
+        raise NotImplementedError
+
     def server(self, peer: Address, limits: Limits, now: float) -> Conversation:
         return LinesConversation(peer, limits, now, self.policy.register)
 

@@ -31,7 +31,7 @@ def member(server: ServerProcess, user: str, host: str, source: str = "127.0.0.1
 
 @pytest.fixture
 def wildcard(start: StartServer) -> ServerProcess:
-    return start("--host", "0.0.0.0")
+    return start("--host", "0.0.0.0", "--no-announce")
 
 
 @pytest.mark.parametrize("guests", [1, FANOUT_MIN_MEMBERS + 2])
@@ -75,7 +75,7 @@ def global_ipv6() -> str:
 
 
 def test_both_families_are_answered_from_the_address_that_they_asked(start: StartServer, ipv6: str) -> None:
-    server = start("--host", "::", family=socket.AF_INET6)
+    server = start("--host", "::", "--no-announce", family=socket.AF_INET6)
     host_token = server.create("r", "host", host="127.0.0.3")
     host = server.datagrams("127.0.0.1", "127.0.0.3")
     host.send(wire.packet("r", host_token))
@@ -89,7 +89,7 @@ def test_both_families_are_answered_from_the_address_that_they_asked(start: Star
 
 def test_ipv6_is_answered_from_the_address_that_was_asked(start: StartServer, ipv6: str) -> None:
     other = global_ipv6()
-    server = start("--host", "::", family=socket.AF_INET6)
+    server = start("--host", "::", "--no-announce", family=socket.AF_INET6)
     host_token = server.create("r", "host", host=ipv6)
     host = server.datagrams(ipv6, ipv6)
     host.send(wire.packet("r", host_token))

@@ -50,6 +50,7 @@ def test_a_datagram_of_4097_bytes_is_dropped_and_one_of_4096_is_too_long_to_rela
     assert pair.hears_b.recv(5000) == b"a: " + b"y" * longest
     name = "n" * 255
     long = pair.server.join("r", name)
+    assert pair.hears_a.recv(5000) == b"\x05joined: " + name.encode()
     pair.hears_a.send(wire.packet("r", long, b"z" * longest))
     assert pair.hears_a.recv(5000) == b"\x05your last message is too long to be relayed"
 
@@ -120,7 +121,7 @@ def test_who_cannot_be_reached_is_removed_and_costs_nobody_a_message(
     """TCRP-5.6"""
     if host == "::1":
         request.getfixturevalue("ipv6")
-    server = start("--host", host, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    server = start("--host", host, "--no-announce", family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     a = server.create("r", "a")
     hears_a = server.datagrams()
     hears_a.send(wire.packet("r", a))

@@ -52,6 +52,7 @@ def test_a_name_is_resolved_to_one_address(start: StartServer) -> None:
         (["--udp-port", "-1"], "--udp-port: '-1' is no port"),
         (["--udp-port", "٣"], "is no port"),
         (["--host", "no.such.name.invalid"], "--host 'no.such.name.invalid' is no address and no name that resolves"),
+        (["--host", "fe80::1"], "is a link-local address: write its interface too, as fe80::1%eth0"),
         (["--host", ""], "--host '' is no address"),
         (["--host", "a" * 70], "is no address and no name"),
         (["--dialect", "tcpr"], "--dialect: there is no dialect 'tcpr': choose from tcrp"),

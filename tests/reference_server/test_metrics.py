@@ -336,7 +336,11 @@ def test_without_the_package_it_says_how_to_install_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, "--tcp-port", "0", "--udp-port", "0", *METRICS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path)
     assert done.returncode == 4
-    assert done.stderr == "tcrp-server: --metrics needs prometheus-client: pip install 'tcrp[metrics]'\n"
+    assert (
+        done.stderr
+        == "tcrp-server: --metrics needs prometheus-client: install tcrp with the extra 'metrics', in a clone: "
+        "pip install '.[metrics]'\n"
+    )
 
 
 def run_server(*options: str) -> subprocess.CompletedProcess[str]:
