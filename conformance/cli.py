@@ -2,24 +2,22 @@
 
 import argparse
 import contextlib
-import os
 import shutil
-import signal
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from io import StringIO, TextIOWrapper
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
-from conformance.engine.options import AUTO, SERVER, TLS, declare
+from conformance import standard_streams
+from conformance.engine.options import AUTO, HOSTILE, IMPAIR, RECORDED, REDACT, SERVER, TLS, declare, filled
 from conformance.installation import missing, shadowing
-from conformance.outcome.verdicts import CommandError, Exit
-from conformance.report.formats import KINDS
+from conformance.interrupts import interrupted_by_any_end
+from conformance.outcome.verdicts import CommandError, Exit, in_a_line
 from conformance.spec import clauses
 from conformance.spec import suite_index as index
-from conformance.spec.clauses import Clause, Level, UnknownClause
+from conformance.spec.clauses import Clause, UnknownClause
+from conformance.trace.text import printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,23 +28,28 @@ class Parser(argparse.ArgumentParser):
 
 
 def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
-    """One line on stderr, and the exit code."""
-    print(f"tcrp-conformance: {message}", file=sys.stderr)
+    """One line on stderr, and the exit code. The message may quote a server."""
+    print(f"tcrp-conformance: {printable(message)}", file=sys.stderr)
     raise SystemExit(int(code))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code; see conformance.outcome.verdicts.Exit."""
-    if sys.stdout is None:  # closed by whoever has started us
-        sys.stdout = StringIO()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an arrow is no reason to fail in a Latin locale
+    standard_streams.install()
     if (problem := shadowing()) is not None:
         fail(problem)
+    try:
+        return _obey(argv)
+    finally:
+        if (why := standard_streams.lost_output()) is not None:
+            fail(f"what was to be printed is lost: {why}", Exit.SUITE_FAULT)
+
+
+def _obey(argv: Sequence[str] | None) -> int:
+    """Do what the command line asks for. Returns the exit code; SystemExit once a line says what is wrong."""
     arguments = _parser().parse_args(argv)
     try:
-        with _interrupted_by_any_end():
+        with interrupted_by_any_end():
             code: int = arguments.command(arguments)
     except UnknownClause as unknown:
         fail(str(unknown))
@@ -54,32 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail(str(refused), refused.code)
     except KeyboardInterrupt:
         fail("interrupted", Exit.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except Exception as error:
+        fail(in_a_line(error), Exit.SUITE_FAULT)
     return code
-
-
-@contextlib.contextmanager
-def _interrupted_by_any_end() -> Iterator[None]:
-    """SIGTERM (`timeout`, a CI server) and the terminal's end interrupt as Ctrl-C does: else the server that we have
-    started would stay.
-    """
-    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in mine:
-        signal.signal(number, _as_interrupt)
-    try:
-        yield
-    finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):  # a shell lets what it runs in the background ignore Ctrl-C
-        raise KeyboardInterrupt
-    handler(signal.SIGINT, frame)
 
 
 def _parser() -> Parser:
@@ -94,23 +74,8 @@ def _parser() -> Parser:
         "4 usage, 5 nothing judged, 6 unreachable, 7 the target died.",
     )
     run.add_argument("clauses", nargs="*", metavar="CLAUSE", help="clauses (4.3a), groups (4.3) or sections (4)")
-    declare(run.add_argument, dialect=AUTO)
+    declare(run.add_argument, dialect=AUTO, report_dir="tcrp-report")
     run.add_argument("-k", metavar="EXPR", help="only tests whose names match, as pytest's -k")
-    run.add_argument(
-        "--level",
-        choices=[level.lower() for level in Level],
-        default="must",
-        help="what counts for exit 1 (default: must)",
-    )
-    run.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
-    run.add_argument(
-        "--report",
-        metavar="KIND",
-        type=_reports,
-        default=("json",),
-        help=f"comma-separated: {', '.join(KINDS)} (default: json)",
-    )
-    run.add_argument("--deviations", metavar="FILE", help="TOML: what is known to fail, and why")
     loudness = run.add_mutually_exclusive_group()
     loudness.add_argument("-v", "--verbose", action="store_true", help="each test too")
     loudness.add_argument("-q", "--quiet", action="store_true", help="findings and the sum only")
@@ -131,19 +96,29 @@ def _parser() -> Parser:
         "that prove every answer. Exit codes: 0 a dialect was found, even in part, 1 none was, 2 interrupted, 4 usage, "
         "6 unreachable, 7 the server died.",
     )
-    declare(probe.add_argument, SERVER)
+    declare(probe.add_argument, (*SERVER, IMPAIR))
     probe.add_argument("-o", "--output", metavar="FILE", help="where the dialect file goes (default: the screen)")
     probe.set_defaults(command=_probe)
 
     replay = commands.add_parser(
         "replay",
         help="repeat a finding",
-        description="Hold the conversation of a finding again, with exactly its bytes but for the tokens. Exit codes: "
+        description="Hold the conversation of a finding again, with exactly its bytes but for the tokens. A command "
+        "that the file records is started only where --exec is given. Exit codes: "
         "0 FIXED, 1 FAILED, 2 interrupted, 3 the suite's own fault, 4 usage, 5 nothing judged, 6 unreachable.",
     )
     replay.add_argument("file", metavar="FILE", help="a replay file, such as tcrp-report/findings/2.5a.json")
-    declare(replay.add_argument, SERVER, tail=" (default: as in the run)")
-    declare(replay.add_argument, TLS)
+    declare(replay.add_argument, [one for one in SERVER if one.name != "exec"], tail=" (default: as in the run)")
+    replay.add_argument(
+        "--exec", metavar="CMD", nargs="?", const=RECORDED, type=filled,
+        help="start a server with this command; without CMD, with the one that the file records",
+    )  # fmt: skip
+    declare(replay.add_argument, (*TLS, IMPAIR))
+    replay.add_argument(
+        "--dialect", metavar="NAME|FILE",
+        help="the dialect it speaks (default: as in the run; a Python file that the run has named runs only if it is "
+        "named here)",
+    )  # fmt: skip
     replay.add_argument("--runs", metavar="N", type=int, default=3, help="how often (default: 3)")
     replay.set_defaults(command=_replay)
 
@@ -168,6 +143,7 @@ def _parser() -> Parser:
     load.add_argument("--json", metavar="FILE|-", help="the figures (default: load.json in --report-dir)")
     load.add_argument("--svg", metavar="FILE|-", help="latency over time (default: load.svg in --report-dir)")
     load.add_argument("--report-dir", metavar="DIR", default="tcrp-report", help="default: tcrp-report")
+    declare(load.add_argument, [HOSTILE])
     load.set_defaults(command=_load)
 
     diff = commands.add_parser(
@@ -178,15 +154,20 @@ def _parser() -> Parser:
     diff.add_argument("old", metavar="OLD", help="a report.json, or its folder")
     diff.add_argument("new", metavar="NEW", help="the same")
     diff.set_defaults(command=_diff)
+
+    bundle = commands.add_parser(
+        "bundle",
+        help="pack a report for whoever looks into it",
+        description="Pack what a maintainer needs to look into a wrong verdict: the report, the replay files, the "
+        "dialect file, the options, versions, and what the server printed. Exit codes: 0 packed, 4 usage.",
+    )
+    bundle.add_argument(
+        "report_dir", nargs="?", metavar="REPORT_DIR", default="tcrp-report", help="default: tcrp-report"
+    )
+    bundle.add_argument("-o", "--output", metavar="FILE", default="tcrp-bundle.zip", help="default: tcrp-bundle.zip")
+    declare(bundle.add_argument, [REDACT])
+    bundle.set_defaults(command=_bundle)
     return parser
-
-
-def _reports(text: str) -> tuple[str, ...]:
-    kinds = tuple(text.split(","))
-    for kind in kinds:
-        if kind not in KINDS:
-            raise argparse.ArgumentTypeError(f"there is no report {kind!r}: choose from {', '.join(KINDS)}")
-    return kinds
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -229,8 +210,14 @@ def _diff(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         fail(str(error))
     for line in compare.lines(difference):
-        print(line)
+        print(printable(line))
     return int(Exit.FAILED if difference.worse else Exit.CONFORMS)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    with _needing("packing"):
+        from conformance.report.repro.bundle import bundle
+    return int(bundle(arguments))
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.engine.options import PLUGIN, UsageProblem, declare, read
+from conformance.engine.options import NO_SERVER, PLUGIN, UsageProblem, declare, read
 from conformance.engine.pytest_stash import session_of, use
 from conformance.installation import missing, shadowing
-from conformance.outcome.findings import OUTCOMES, Outcome
-from conformance.spec.suite_index import SUITE
+from conformance.outcome.findings import OUTCOMES, VERDICT, Outcome
+from conformance.spec.suite_index import SUITE, SUITE_PACKAGE
 
 if TYPE_CHECKING:
     from conformance.client.bench import Bench
@@ -30,7 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--tcrp-clause", metavar="CLAUSE", action="append", default=[], help="only this clause, group or section"
     )
-    group.addoption("--tcrp-report-dir", metavar="DIR", help="write report.json there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if session_of(config) is not None:
         return  # the command line has made it
     if config.getoption("--tcrp-target") is None and config.getoption("--tcrp-exec") is None:
+        if _names_the_suite(config) and not _only_looks(config):
+            raise pytest.UsageError(NO_SERVER.format(PLUGIN))
         return
     if (problem := shadowing()) is not None:
         raise pytest.UsageError(problem)
@@ -48,14 +49,24 @@ def pytest_configure(config: pytest.Config) -> None:
         from conformance.engine.session import Session
         from conformance.net.addresses import Unreachable
         from conformance.plugin_summary import Summary
+        from conformance.plugin_workers import Worker, is_worker, why_not_shared, workers
+        from conformance.report.formats import kinds_of
     except ModuleNotFoundError as error:
         raise pytest.UsageError(missing("the suite", error.name)) from None
     try:
         session = Session(read(config.option, config.getoption("--tcrp-clause"), prefix=PLUGIN))
-    except (UsageProblem, Unreachable) as unusable:
+        options = session.options
+        wanted = options.report_dir is not None or options.report is not None
+        kinds = kinds_of(options.report) if wanted else None
+    except (UsageProblem, Unreachable, ValueError) as unusable:
         raise pytest.UsageError(str(unusable)) from None
     use(config, session)
-    config.pluginmanager.register(Summary(session, config.getoption("--tcrp-report-dir")), "tcrp-summary")
+    if is_worker(config):
+        config.pluginmanager.register(Worker(session), "tcrp-worker")
+        return
+    if (problem := why_not_shared(session, workers(config))) is not None:
+        raise pytest.UsageError(problem)
+    config.pluginmanager.register(Summary(session, kinds), "tcrp-summary")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -74,8 +85,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     session = session_of(config)
     if session is None:
-        for item in ours:
-            item.add_marker(pytest.mark.skip(reason="no server to test: give --tcrp-target or --tcrp-exec"))
+        if not _only_looks(config):
+            raise pytest.UsageError(NO_SERVER.format(PLUGIN))
         return
     order = {clause: number for number, clause in enumerate(session.chosen)}
     kept = [item for item in ours if order.keys() >= set(_clauses_of(item))]
@@ -104,14 +115,20 @@ def bench(request: pytest.FixtureRequest, tcrp_session: Session) -> Iterator[Ben
     ready.tidy()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """A test of ours ends when the time of the run is over."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test of ours ends when the time of the run is over. On a bad path it is held until it passes, or fails as often
+    as the path does not explain.
+    """
     session = session_of(pyfuncitem.config)
     if session is None or not _clauses_of(pyfuncitem):
-        return (yield)
+        return None
+    from conformance.client import persistence
+
+    held: Any = pyfuncitem.funcargs["bench"]
     with session.limit.limited():
-        return (yield)
+        persistence.hold(held, lambda: pyfuncitem.obj(bench=held))
+    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -122,15 +139,18 @@ def pytest_runtest_makereport(
     session = session_of(item.config)
     if session is None or not _clauses_of(item) or not (call.when == "call" or (call.when == "setup" and call.excinfo)):
         return report
-    from conformance.engine.outcomes import in_words
+    from conformance.plugin_summary import tell
 
     outcomes = session.outcomes_of(_tested(item), call)
     setattr(report, OUTCOMES, outcomes)
-    for outcome in outcomes:
-        if outcome.result in ("fail", "crash") and outcome.test == item.nodeid:
-            report.outcome = "failed"
-            report.longrepr = in_words(outcome)
+    tell(report, outcomes, session.options)
     return report
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """What is weak or known has a word of its own."""
+    verdict = getattr(report, VERDICT, None)
+    return None if verdict is None or report.when != "call" else (verdict, verdict[0], verdict.upper())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -152,6 +172,23 @@ def pytest_report_from_serializable(
     if isinstance(report, pytest.TestReport) and (texts := getattr(report, OUTCOMES, None)):
         setattr(report, OUTCOMES, [Outcome.of_json(text) for text in texts])
     return report
+
+
+def _names_the_suite(config: pytest.Config) -> bool:
+    """Whether the arguments name the suite, as a package or as a path."""
+    for argument in config.args:
+        name = argument.partition("::")[0]
+        if config.option.pyargs and name.split(".")[0] == SUITE_PACKAGE.partition(".")[0]:
+            return True
+        path = (config.invocation_params.dir / name).resolve()
+        if path in (SUITE.parent, SUITE) or SUITE in path.parents:
+            return True
+    return False
+
+
+def _only_looks(config: pytest.Config) -> bool:
+    """Whether pytest is asked to list tests or to show its help, and to run nothing."""
+    return bool(config.option.collectonly or config.option.help)
 
 
 def _lateness(item: Any) -> int:

@@ -1,48 +1,134 @@
-"""What a run of the suite from pytest adds to pytest's own words: the verdicts in one line, and report.json."""
+"""What a run of the suite from pytest adds to pytest's own words: the verdict of each test, and at the end what was
+found, the counts, the reports, and an exit code that is never 0 where that of the command is not.
+"""
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from conformance.engine.options import RunOptions
+from conformance.engine.outcomes import in_words
 from conformance.engine.session import Session
 from conformance.outcome.causes import causes
-from conformance.outcome.verdicts import Exit, counts, exit_code, is_cut_short
+from conformance.outcome.deviations import excused
+from conformance.outcome.findings import VERDICT, Outcome
+from conformance.outcome.verdicts import Exit, Verdict, counted_verdicts, counts_as_failure, exit_code, judge
+from conformance.path_section import path_row
+from conformance.plugin_workers import take_over
 from conformance.report import formats
 from conformance.report.collector import Collector
 from conformance.report.finding_rows import finding_rows
-from conformance.report.repro.files import FindingFiles
+from conformance.report.formats.phrases import ending
+from conformance.report.model import Report
+from conformance.report.redaction import redacted
+from conformance.report.repro.files import DIALECT, FindingFiles, no_files, remove_earlier
+from conformance.spec.clauses import clause
+from conformance.trace.text import one_line
+
+USUAL_FOLDER = "tcrp-report"
+"""Of the reports, if kinds of them are named and no folder."""
+
+
+def tell(report: pytest.TestReport, outcomes: list[Outcome], options: RunOptions) -> None:
+    """Make pytest's report of a test say the verdict. A test whose clause is weak or known passes, under that name."""
+    own = [one for one in outcomes if one.test == report.nodeid]
+    if any(one.result == "error" for one in own):
+        return  # the suite's own fault: pytest shows where
+    judged = [excused(judge(clause(one.clause), [one]), options.deviations, date.today()) for one in own]
+    for one in judged:
+        if one.outcome is not None and (one.verdict is Verdict.CRASH or counts_as_failure(one, options.level)):
+            report.outcome, report.longrepr = "failed", in_words(one.outcome, redact=options.redact)
+            return
+    told = [str(one.verdict) for one in judged if one.outcome is not None and one.outcome.result in ("fail", "crash")]
+    if told:
+        report.outcome, report.longrepr = "passed", None
+        setattr(report, VERDICT, told[0])
+    elif own and all(one.result == "unsupported" for one in own):
+        path, line, _ = report.location
+        report.outcome, report.longrepr = "skipped", (path, line or 0, f"Skipped: {own[0].message}")
 
 
 class Summary(Collector):
     """Collects the outcomes and tells of them at the end."""
 
-    def __init__(self, session: Session, report_dir: str | None) -> None:
-        super().__init__()
+    def __init__(self, session: Session, kinds: tuple[str, ...] | None) -> None:
+        """`kinds`: of the reports to be written; None for none."""
+        super().__init__(session.options.deviations)
         self.session = session
-        self.report_dir = report_dir
+        self.kinds = kinds
+        self.folder = Path(session.options.report_dir or USUAL_FOLDER)
+        self._lines: list[str] = []
+
+    def add(self, outcome: Outcome) -> None:
+        if not self.outcomes and self.kinds is not None:
+            remove_earlier(self.folder, probed=self.session.options.automatic)
+        super().add(outcome)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker of pytest-xdist has done."""
+        take_over(self.session, getattr(node, "workeroutput", {}))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A run that time has ended is not green."""
-        if session.exitstatus == pytest.ExitCode.OK and any(map(is_cut_short, self.judgements())):
-            session.exitstatus = Exit.NOTHING
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """A run that pytest would call a success is none if the server does not conform, or if nothing was judged."""
+        if not self.outcomes and self.session.unreachable is None:
+            return
+        try:
+            report = self._report(exitstatus)
+        except OSError as error:
+            self._lines.append(error.strerror or str(error))
+            session.exitstatus = int(Exit.SUITE_FAULT)
+            return
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = report["exit_code"] or exitstatus
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.outcomes:
-            return
+        if self._lines:
+            terminalreporter.section("TCRP conformance")
+            for line in self._lines:
+                terminalreporter.write_line(line)
+
+    def _report(self, exitstatus: int) -> Report:
+        """The report of the run, written if it is wanted."""
+        session, options = self.session, self.session.options
         judgements = self.judgements()
-        terminalreporter.section("TCRP conformance")
-        terminalreporter.write_line(f"{self.session.target.endpoint}: {counts(judgements)}")
-        if self.report_dir is not None:
-            folder = Path(self.report_dir)
-            dialect = self.session.bench.dialect
-            report = self.report(
-                target=str(self.session.target.endpoint),
-                dialect=dialect.name,
-                seed=self.session.options.seed,
-                exit_code=exit_code(judgements),
-                judgements=judgements,
-                findings=finding_rows(causes(judgements), dialect, FindingFiles(self.session, folder).write),
-                deviations=[],
-            )
-            terminalreporter.write_line(f"report: {formats.write(report, folder, ['json'])[0]}")
+        deviations = self.deviation_rows(judgements)
+        code = exit_code(
+            judgements, options.level, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED,
+            red=any(one["state"] in ("passing", "expired") for one in deviations),
+        )  # fmt: skip
+        if session.unreachable is not None:
+            code = Exit.UNREACHABLE
+        elif exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            code = Exit.SUITE_FAULT
+        dialect = session.bench.dialect
+        files = FindingFiles(session, self.folder)
+        report = self.report(
+            options=options.said, target=str(session.target.server), dialect=dialect.name, seed=options.seed,
+            exit_code=code, judgements=judgements, deviations=deviations,
+            differences=[{"clause": one.clause, "text": one.text} for one in session.differences],
+            findings=finding_rows(causes(judgements), dialect, files.writer if self.kinds is not None else no_files),
+            path=path_row(session.paths, session.target),
+        )  # fmt: skip
+        if options.redact:
+            report = redacted(report, session.bench.context.identities)
+        self._say(report)
+        if self.kinds is not None:
+            written = formats.write(report, self.folder, self.kinds)
+            if session.dialect_file is not None and not options.redact:
+                (self.folder / DIALECT).write_text(session.dialect_file, encoding="utf-8")
+            self._lines += [f"report: {path}" for path in written]
+        return report
+
+    def _say(self, report: Report) -> None:
+        if self.session.unreachable is not None:
+            self._lines.append(f"unreachable: {one_line(self.session.unreachable)}")
+        for one in report["findings"]:
+            self._lines.append(f"{one['verdict']:<6} {one['clause']:<11} {one_line(one['summary'])}")
+        for row in report["deviations"]:
+            if row["state"] != "known":
+                self._lines.append(f"listed deviation {row['clause']} ({row['state']}): {one_line(row['reason'])}")
+        self._lines.append(f"{report['target']}: {counted_verdicts(report['summary'])}: {ending(report)}")

@@ -4,59 +4,58 @@ import argparse
 import os
 import random
 import sys
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
 
-from conformance.engine.options import AUTO, UsageProblem, read
+from conformance.engine.options import AUTO, RunOptions, UsageProblem, read
 from conformance.engine.session import Session
 from conformance.installation import cache_folder
 from conformance.net.addresses import Unreachable
-from conformance.outcome import deviations
 from conformance.outcome.causes import causes
-from conformance.outcome.deviations import Deviation
 from conformance.outcome.verdicts import CommandError, Exit, Verdict, exit_code
+from conformance.path_section import path_row
 from conformance.report import formats as reports
 from conformance.report.finding_rows import finding_rows
 from conformance.report.live import Progress
-from conformance.report.model import deviation_row
-from conformance.report.repro.files import FindingFiles
+from conformance.report.model import Report
+from conformance.report.redaction import redacted
+from conformance.report.repro.files import DIALECT, FindingFiles, remove_earlier
 from conformance.report.screen import print_end, print_findings
 from conformance.spec import clauses
 from conformance.spec import suite_index as index
-from conformance.spec.clauses import Level
+from conformance.trace.text import as_utf8, printable, safe
 from tcrp import __version__
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """What the arguments of the command line ask for."""
     arguments.seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
-    listed = _deviations(arguments.deviations)
     session = _session(arguments)
+    options = session.options
     if not session.chosen:
         raise CommandError(_why_nothing(arguments.clauses), Exit.NOTHING)
     folder = Path(arguments.report_dir)
-    _make(folder)  # before a minute of work
+    kinds = _kinds(arguments.report)
+    _make(folder, options)  # before a minute of work
     progress = Progress(session, arguments.verbose - arguments.quiet)
     if not arguments.quiet:
-        target = arguments.exec or session.target.endpoint
+        target = arguments.exec or session.target.server
         dialect = AUTO if session.options.automatic else session.bench.dialect.name
         head = f"tcrp-conformance {__version__}  target {target}  dialect {dialect}  seed {session.options.seed}"
-        progress.screen.print(head, soft_wrap=True)
-        session.told = lambda line: progress.screen.print(line, soft_wrap=True)
+        session.told = lambda line: progress.screen.print(safe(line, limit=4096), soft_wrap=True)
+        session.told(head)
     ended = _tests(arguments.k, progress)
     if ended == pytest.ExitCode.USAGE_ERROR and arguments.k is not None:
         raise CommandError(f"-k is {arguments.k!r}: parts of names, joined by and, or, not and parentheses")
     if arguments.k is not None:
         progress.chosen = []
-    try:
-        return _tell(arguments, session, progress, listed, ended, folder)
-    except BrokenPipeError:
-        raise  # whoever reads the page has read enough
-    except OSError as error:
-        raise CommandError(_not_written(folder, error) if error.strerror else str(error), Exit.SUITE_FAULT) from None
+    code = _tell(arguments, session, progress, kinds, ended, folder)
+    if progress.fault is not None:
+        raise CommandError(progress.fault, Exit.SUITE_FAULT)
+    return code
 
 
 def _session(arguments: argparse.Namespace) -> Session:
@@ -68,18 +67,20 @@ def _session(arguments: argparse.Namespace) -> Session:
         raise CommandError(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
 
 
-def _deviations(path: str | None) -> list[Deviation]:
+def _kinds(text: str | None) -> tuple[str, ...]:
     try:
-        return deviations.read(Path(path)) if path else []
-    except (ValueError, OSError) as error:
+        return reports.kinds_of(text)
+    except ValueError as error:
         raise CommandError(str(error)) from None
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, options: RunOptions) -> None:
+    """Make the folder of the reports, and remove from it what an earlier run has written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
+        remove_earlier(folder, probed=options.automatic)
     except OSError as error:
         raise CommandError(_not_written(folder, error)) from None
 
@@ -102,41 +103,51 @@ def _tests(expression: str | None, progress: Progress) -> int:
 
 
 def _tell(
-    arguments: argparse.Namespace, session: Session, progress: Progress, listed: list[Deviation], ended: int,
+    arguments: argparse.Namespace, session: Session, progress: Progress, kinds: tuple[str, ...], ended: int,
     folder: Path,
 ) -> Exit:  # fmt: skip
     judgements = progress.judgements()
-    verdicts = {one.clause.id: str(one.verdict) for one in judgements}
-    today = date.today()
-    told = [deviation_row(one, deviations.state(one, verdicts.get(one.clause), today)) for one in listed]
-    known = {one["clause"] for one in told if one["state"] == "known"}
-    for one in judgements:
-        if one.clause.id in known:
-            one.verdict = Verdict.KNOWN
+    told = progress.deviation_rows(judgements)
     died = session.died and any(one.verdict is Verdict.CRASH for one in judgements)
     code = exit_code(
-        judgements, Level(arguments.level.upper()), interrupted=ended == pytest.ExitCode.INTERRUPTED, died=died,
+        judgements, session.options.level, interrupted=ended == pytest.ExitCode.INTERRUPTED, died=died,
         red=any(one["state"] in ("passing", "expired") for one in told),
     )  # fmt: skip
     if session.unreachable is not None:
         code = Exit.UNREACHABLE
     elif ended == pytest.ExitCode.INTERNAL_ERROR:
         code = Exit.SUITE_FAULT
-    if session.probed is not None and session.probed.toml is not None:
-        (folder / "dialect.toml").write_text(session.probed.toml, encoding="utf-8")
     files = FindingFiles(session, folder)
     dialect = session.bench.dialect
     report = progress.report(
-        target=str(session.target.endpoint), dialect=dialect.name, seed=session.options.seed, exit_code=code,
-        judgements=judgements, findings=finding_rows(causes(judgements), dialect, files.write), deviations=told,
+        options={**session.options.said, "k": arguments.k}, target=str(session.target.server), dialect=dialect.name,
+        seed=session.options.seed, exit_code=code, judgements=judgements,
+        findings=finding_rows(causes(judgements), dialect, files.writer), deviations=told,
+        differences=[{"clause": one.clause, "text": one.text} for one in session.differences],
+        path=path_row(session.paths, session.target),
     )  # fmt: skip
-    reports.write(report, folder, arguments.report)
+    if session.options.redact:
+        report = redacted(report, session.bench.context.identities)
+    lost = _write(report, session, folder, kinds) or files.lost
     told_to = {"verbosity": progress.verbosity, "folder": arguments.report_dir}
     print_findings(report, progress.screen, **told_to)
+    if lost is not None:
+        raise CommandError(_not_written(folder, lost) if lost.strerror else str(lost), Exit.SUITE_FAULT)
     if session.unreachable is not None:
-        print(f"tcrp-conformance: unreachable: {session.unreachable}", file=sys.stderr)
+        print(f"tcrp-conformance: unreachable: {printable(session.unreachable)}", file=sys.stderr)
     print_end(report, progress.screen, **told_to)
     return code
+
+
+def _write(report: Report, session: Session, folder: Path, kinds: Sequence[str]) -> OSError | None:
+    """Write the report, and the dialect that was found. The folder may have been deleted meanwhile. Returns why not."""
+    try:
+        reports.write(report, folder, kinds)
+        if session.dialect_file is not None and not session.options.redact:
+            (folder / DIALECT).write_bytes(as_utf8(session.dialect_file))
+    except OSError as error:
+        return error
+    return None
 
 
 def _why_nothing(words: list[str]) -> str:

@@ -1,5 +1,8 @@
 """What an answer must be, in the terms of the dialect under test. A Mismatch where it is not."""
 
+import contextlib
+from collections.abc import Iterator
+
 from conformance.client.bench import Bench
 from conformance.net.connection import Answer
 from conformance.outcome.findings import Check, Mismatch
@@ -22,6 +25,17 @@ def must_be_served(bench: Bench, answer: Answer, what: str, data: bytes | None =
         )  # fmt: skip
 
 
+def takes(bench: Bench, payload: bytes | None) -> bool:
+    """Whether this dialect takes a CREATE with this payload, so that the same with one thing wrong tells something.
+
+    If not, that is taken down. None: the dialect's own payload.
+    """
+    taken = bench.traits.replies.takes(bench.tcp.frame(b"r", payload))
+    if not taken:
+        bench.record.waive(NOT_TAKEN)
+    return taken
+
+
 def must_be_refused(
     bench: Bench, want: Want, data: bytes, what: str, statuses: tuple[Status, ...] = (Status.MALFORMED,)
 ) -> Answer:
@@ -31,6 +45,9 @@ def must_be_refused(
         bench.record.waive(TAKEN)
         return answer
     bench.record.judge()
+    if (why := answer.unlearnt(Status.MALFORMED)) is not None and answer.says(Status.MALFORMED):
+        bench.record.rest_on_unlearnt(why)
+        return answer
     closed = (
         bench.traits.replies.acknowledges_first and answer.says(Status.OK) and answer.token is None and answer.closed
     )
@@ -69,6 +86,8 @@ def must_have_status(bench: Bench, answer: Answer, status: Status, what: str, da
         bench.record.waive(ANY_NAME)
         return
     bench.record.judge()
+    if (why := answer.unlearnt(status)) is not None and answer.says(status):
+        bench.record.rest_on_unlearnt(why)
     if not answer.says(status):
         wanted = answer.means(status).status
         raise Mismatch(
@@ -89,3 +108,13 @@ def in_words(answer: Answer, status: Status) -> str:
 def create_of(room: bytes) -> Create:
     """The want by whose conversation the reply to a forged CREATE of this room is read."""
     return Create(room.decode(errors="replace")[:60] or "r", "alicia")
+
+
+@contextlib.contextmanager
+def blaming(clause_id: str) -> Iterator[None]:
+    """Whatever is found meanwhile, and names no clause, breaks this one."""
+    try:
+        yield
+    except Mismatch as found:
+        found.clause = found.clause or clause_id
+        raise

@@ -17,6 +17,8 @@ from tcrp import HEADER_SIZE, MAX_PAYLOAD_SIZE, Create, Join, Membership, Status
 
 ROOMS = "rooms"
 CHAT = "chat"
+NO_UDP = "the endpoint has no UDP"
+"""In place of the clause for want of which there is no chat."""
 _GOOD = "by an ACK with status 0 and a COMPLETE with a token"
 
 
@@ -53,6 +55,7 @@ def plain(bench: Bench) -> None:
 def hold(bench: Bench) -> Baseline:
     """Hold the plain conversation, and where it breaks find out why. TargetLost if nobody is there."""
     bench.begin()
+    has_udp = bench.target.endpoint.udp is not None
     if not bench.dialect.can.rooms:
         return _hold_without_rooms(bench)
     try:
@@ -73,6 +76,10 @@ def hold(bench: Bench) -> Baseline:
         finding.steps, finding.names = steps, bench.began_with
         return Baseline((finding,), no_rooms=finding.clause, no_chat=finding.clause)
     else:
+        if not has_udp:
+            return Baseline(no_chat=NO_UDP)
+        if bench.traits.knowledge.why_no_chat is not None:
+            return Baseline(no_chat=bench.traits.knowledge.why_no_chat)
         try:
             bench.fences.settle(alice, bob)
         except Mismatch as mismatch:
@@ -124,7 +131,7 @@ def _hold_without_rooms(bench: Bench) -> Baseline:
     except (Mismatch, TargetLost) as found:
         hello = bench.dialect.write_up(Membership("", "alicia", b"", False), UpKind.CHAT, b"hello")
         if not bench.target.owned and bench.udp.is_refused(hello or b""):
-            raise TargetLost(f"nothing listens on UDP {bench.target.endpoint}, where datagrams are refused") from None
+            raise TargetLost(f"nothing listens on UDP {bench.target.server}, where datagrams are refused") from None
         expected = found.expected if isinstance(found, Mismatch) else "chat over UDP"
         actual = found.actual if isinstance(found, Mismatch) else str(found)
         finding = Mismatch(expected, actual, clause="TCRP-7.1")

@@ -27,12 +27,13 @@ from conformance.client.udp import Udp
 from conformance.dialect.traits import Traits
 from conformance.net.pacing import Waits
 from conformance.net.target import AddressTarget, Target
-from conformance.outcome.findings import Check, Mismatch, TargetLost
+from conformance.outcome.findings import Check, Mismatch, TargetLost, unsupported
 from conformance.trace.names import NameState, fresh, names
 from conformance.trace.recording import Recorder, Steps
 from tcrp import Create, Dialect
 
 Held = TypeVar("Held")
+ONE_FOR_ALL = "the server may see one address for all"
 
 
 class Bench:
@@ -81,10 +82,22 @@ class Bench:
     def trace(self) -> Recorder:
         return self.context.recorder
 
-    def at(self, host: str) -> "Bench":
-        """A bench for the same ports at another address of the server's machine."""
-        endpoint = self.target.endpoint._replace(host=host)
-        return Bench(AddressTarget(endpoint, self.target.tls), self.dialect, self.waits)
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[str]:
+        """What rests on two source addresses that the server can tell apart: a second one of this machine. Unsupported
+        if there is none, or if what goes on meanwhile fails and the server may see one address for all. Where it may,
+        a guest of the first shared room must first be heard from there.
+        """
+        source = self.context.second_address()
+        try:
+            if not self.context.addresses_kept:
+                here, _ = self.shared.settled()
+                self.fences.settle(here[0], self.shared.guest("elsewhere", source))
+            yield source
+        except Mismatch:
+            if self.context.addresses_kept:
+                raise
+            unsupported(ONE_FOR_ALL)
 
     def begin_test(self) -> None:
         """Another test begins: its record is empty."""
@@ -162,3 +175,11 @@ class Bench:
         self.trace.drop_prologue()
         self.rooms.forget()
         self.tcp.forget_tokens()
+
+
+def bench_at(bench: Bench, host: str) -> Bench:
+    """A bench for the same ports at another address of the server's machine."""
+    endpoint = bench.target.endpoint._replace(host=host)
+    other = Bench(AddressTarget(endpoint, bench.target.tls), bench.dialect, bench.waits)
+    other.context.path = bench.context.path
+    return other

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from conformance.client.drawing import Drawing
 from conformance.dialect.traits import Traits
-from conformance.net.addresses import family_of
+from conformance.impair.proxy import Proxy
+from conformance.net.addresses import family_of, socket_address, zoned
 from conformance.net.pacing import Waits
-from conformance.net.target import Target
+from conformance.net.path import CLEAN
+from conformance.net.target import ImpairedTarget, Target
 from conformance.net.variation import AS_IS, Variation
 from conformance.outcome.findings import unsupported
+from conformance.trace.identities import Identities
 from conformance.trace.recording import Recorder
 from tcrp import Address, Dialect
 
@@ -30,9 +33,14 @@ class Context:
         self.idle_timeout = idle_timeout
         self.recorder = Recorder()
         self.variation = AS_IS
-        self.users: set[str] = set()
-        """Every user name that a request of this run has held."""
+        self.identities = Identities()
         self.drawing = drawing
+        self.path = CLEAN
+        """What is known of the path to the server."""
+        self.addresses_kept = True
+        """Whether the server is known to see each client's own address."""
+        self.path_seconds = 0.0
+        """Seconds spent so far on holding again what the path may have broken."""
         self.chat_works = True
         """Whether members that have registered hear each other."""
         self.raw_names = False
@@ -66,13 +74,20 @@ class Context:
         return family_of(self.target.endpoint.host)
 
     @property
+    def proxy(self) -> Proxy | None:
+        """The proxy through which clients go (`--impair`), if there is one."""
+        return self.target.proxy if isinstance(self.target, ImpairedTarget) else None
+
+    @property
     def is_local(self) -> bool:
         """Whether the server is on this machine, as far as its address tells."""
-        return self.target.endpoint.host.startswith(("127.", "::1"))
+        return self.target.server.host.startswith(("127.", "::1"))
 
     @property
     def udp_address(self) -> Address:
-        """Where the server takes datagrams."""
+        """Where the server takes datagrams. Without UDP the clause is unsupported."""
+        if self.target.endpoint.udp is None:
+            unsupported("the endpoint has no UDP")
         return (self.target.endpoint.host, self.target.endpoint.udp)
 
     @property
@@ -86,8 +101,9 @@ class Context:
     def local_host(self) -> str:
         """The address of this machine from which datagrams go to the server."""
         with socket.socket(self.family, socket.SOCK_DGRAM) as asking:
-            asking.connect(self.udp_address)
-            return str(asking.getsockname()[0])
+            asked = self.tcp_address if self.target.endpoint.udp is None else self.udp_address
+            asking.connect(socket_address(*asked))
+            return zoned(str(asking.getsockname()[0]), self.target.endpoint.host)
 
     def second_address(self) -> str:
         """Another address of this machine towards the server. Without one the clause is unsupported."""

@@ -36,7 +36,7 @@ class DatagramKinds:
             return True
         if context.dialect.can.notices:
             return False
-        return datagram.data in context.traits.datagrams.notices(context.users, datagram.room)
+        return datagram.data in context.traits.datagrams.notices(context.identities.users, datagram.room)
 
     def says(self, datagram: Datagram, message: bytes) -> bool:
         """Whether it is chat with these words. White space and NUL at their ends do not matter."""

@@ -6,8 +6,9 @@ What works then names the clause. If nothing does, the finding stays what it was
 import json
 from collections.abc import Callable
 
-from conformance.client.bench import Bench
+from conformance.client.bench import Bench, bench_at
 from conformance.dialect import forge
+from conformance.net.elsewhere import elsewhere
 from conformance.net.peer import Peer
 from conformance.net.variation import AS_IS, Variation
 from conformance.outcome.findings import Mismatch, TargetLost
@@ -19,13 +20,16 @@ HASTY = Variation(patience=0.25)
 
 
 class NoPort(Mismatch):
-    """Nothing listens where datagrams are sent to."""
+    """Nothing listens where datagrams are sent to. `tried`: the datagram that was refused."""
+
+    tried = b""
 
 
 def why_no_rooms(bench: Bench, found: Mismatch) -> Mismatch:
     """A CREATE of a new room got no token. Is there a request that does?"""
     room, user = fresh().encode(), {"username": "alicia"}
     plain = forge.payload(**user)
+    patient = bool(found.data)
     if bench.tcp.request(Create(room.decode(), "alicia")) != forge.canonical_frame(room, plain):
         return found  # what follows is about the canonical requests
     for clause, right, works, data in (
@@ -42,12 +46,13 @@ def why_no_rooms(bench: Bench, found: Mismatch) -> Mismatch:
         ("TCRP-3.2a", "a JSON object as payload", "a JSON string is taken", bench.tcp.frame(room, b'"alicia"')),
     ):  # fmt: skip
         try:
-            with bench.context.varied(AS_IS if found.data else HASTY):
+            with bench.context.varied(AS_IS if patient else HASTY):
                 answer = bench.tcp.ask(Create(room.decode(), "alicia"), data=data)
             if answer.token is not None:
                 return Mismatch(right, works, data=data, clause=clause)
-            if answer.endless:
+            if answer.endless or answer.accepted is False:
                 break
+            patient = patient and not answer.waited
         except TargetLost:
             break
     return found
@@ -74,10 +79,12 @@ def why_no_chat(bench: Bench, alice: Peer, bob: Peer) -> Mismatch:
         )  # fmt: skip
     if bench.udp.is_refused(mute.data or b""):
         _pair(bench)  # TargetLost if the server is gone altogether
-        port = bench.target.endpoint.udp
-        return _over_ipv6(bench) or NoPort(
-            mute.expected, f"nothing listens on UDP port {port}, where datagrams are refused", clause=mute.clause
-        )
+        port = bench.target.server.udp
+        where = elsewhere(bench.target.server)
+        closed = f"nothing listens on UDP port {port}, where datagrams are refused"
+        none = NoPort(mute.expected, f"{closed}; {where}" if where else closed, clause=mute.clause)
+        none.tried = mute.data or b""
+        return _over_ipv6(bench) or none
     for trial in (_by_chat, _by_part_of_the_token, *(_by_layout(what, layout) for what, layout in _LAYOUTS)):
         try:
             found = trial(bench, *_pair(bench), wait)
@@ -185,7 +192,7 @@ def _over_ipv6(bench: Bench) -> Mismatch | None:
     """A server that listens on both families may see one address in two forms."""
     if bench.target.endpoint.host != "127.0.0.1":
         return None
-    other = bench.at("::1")
+    other = bench_at(bench, "::1")
     try:
         other.fences.settle(*_pair(other), wait=bench.waits.prompt)
     except (Mismatch, TargetLost):

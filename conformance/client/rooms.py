@@ -1,5 +1,7 @@
 """Rooms that a test makes, and who is in them."""
 
+import time
+
 from conformance.client.context import Context
 from conformance.client.fences import Fences
 from conformance.client.roster import Roster
@@ -74,10 +76,14 @@ class Rooms:
             )  # fmt: skip
         return Membership(want.room, want.user, answer.token, hosts)
 
-    def come_back(self, peer: Peer, want: Join, answer: Answer) -> None:
+    def come_back(self, peer: Peer, want: Create | Join, answer: Answer) -> None:
         """Whoever was a member once is one again, on the same socket if the dialect lets a client choose it."""
         if answer.bound is None and answer.given is None:
             peer.membership = self._membership(want, answer)
+            peer.sent_at, peer.made_at = None, time.monotonic()  # as this member it has said nothing yet
+            if peer.membership.host:  # no other socket is kept alive for it
+                self._roster.hosted[-1].close()
+                self._roster.hosted[-1] = peer
             return
         again = self.enter(want, answer)
         self.remove(again)
@@ -97,9 +103,15 @@ class Rooms:
 
     def move(self, peer: Peer) -> Peer:
         """The peer goes on from another port. Returns who listens on at the old one."""
+        self._udp.let_come()  # a copy of what it has sent, coming late, would move it back
         left_behind = peer.move()
         self._roster.peers.append(left_behind)
         return left_behind
+
+    def take_port(self, peer: Peer, left_behind: Peer) -> None:
+        """The peer goes on from a port that somebody has left. Who listened there listens at its own old one."""
+        self._udp.pump(0.0)
+        peer.exchange(left_behind)
 
     def remove(self, peer: Peer) -> None:
         """Read nothing more from a peer whose socket the test has closed."""

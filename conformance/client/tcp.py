@@ -47,7 +47,9 @@ class Tcp:
         if self._context.variation.pause:
             time.sleep(self._context.variation.pause)
         context = self._context
-        connection = Connection(context.tcp_address, source, context.waits.answer, context.recorder, context.target.tls)
+        connection = Connection(
+            context.tcp_address, source, context.waits.answer, context.recorder, context.target.tls, context.proxy
+        )
         self._connections.append(connection)
         self._context.target.reset_at_its_end(connection.socket)
         return connection
@@ -115,8 +117,8 @@ class Tcp:
     ) -> Answer:  # fmt: skip
         """The same on a connection that is open already. `bound`: the UDP socket of whoever asks, if it has one."""
         want = self.invited(want)
+        self._context.identities.note(want)
         if isinstance(want, Create | Join):
-            self._context.users.add(want.user)
             bound = bound or self._bound_first(want, connection)
         conversation = self._context.dialect.client(
             want, bound.address if bound else None, time.monotonic(), strict=False
@@ -131,7 +133,7 @@ class Tcp:
             data = self.as_sent[data]
         for number, segment in enumerate(_segments(request if data is None else data, cuts)):
             if number:
-                self._keep_apart(connection)
+                self.keep_apart(connection)
             if not connection.send(segment):
                 break
         if half_close:
@@ -144,6 +146,7 @@ class Tcp:
             meanwhile=self._udp.keep_alive,
         )
         answer.means = lambda status: self._context.traits.replies.answer(want, status)
+        answer.unlearnt = self._context.traits.knowledge.why_no_refusal
         answer.taken = self._context.traits.replies.takes(data) if data else None
         answer.malformed = lambda: self._context.traits.replies.malformed(want)
         if answer.token is None:
@@ -151,6 +154,7 @@ class Tcp:
                 bound.close()
             return answer
         self._context.recorder.take(connection.label, StepKind.TOKEN, answer.token)
+        self._context.identities.tokens.add(answer.token)
         if not isinstance(want, Join) or want.invite is None:
             self.tokens.append(answer.token)
         answer.bound = bound
@@ -217,7 +221,7 @@ class Tcp:
             )
         return Peer(self._context.family, connection.local_host, membership, 0, self._context.recorder)
 
-    def _keep_apart(self, connection: Connection) -> None:
+    def keep_apart(self, connection: Connection) -> None:
         """Return once the server has read what it was sent, so that it sees the next segment apart. Where nobody
         knows, or it lets the bytes lie for longer than a busy machine would, a pause has to do.
         """
@@ -248,7 +252,7 @@ class Tcp:
         """The bytes of a request; what it declares of a UDP address is true of nobody."""
         return self._context.traits.forge.request(self.invited(want))
 
-    def frame(self, room: bytes, payload: bytes, **otherwise: Any) -> bytes:
+    def frame(self, room: bytes, payload: bytes | None = None, **otherwise: Any) -> bytes:
         """A request that no codec would write, by default a CREATE; see forge.Forge.frame."""
         if not self._context.traits.forge.frames:
             unsupported("in this dialect a request is no frame with a 32-byte header and binary sizes")

@@ -15,6 +15,8 @@ class TestRecord:
         """How many times something was judged."""
         self.waived: list[str] = []
         """Why something was not judged: it means something else in this dialect."""
+        self.unlearnt: str | None = None
+        """What the verdict would have to rest on, and nobody has learnt of this server: it is not judged then."""
         self.notes: list[str] = []
         self.examples = 0
         self.passed: list[Mapping[str, Any]] = []
@@ -28,6 +30,10 @@ class TestRecord:
         """What was asked means something else in this dialect, so that the answer is not judged."""
         if reason not in self.waived:
             self.waived.append(reason)
+
+    def rest_on_unlearnt(self, why: str) -> None:
+        """What was asked rests on an answer of the dialect that was not learnt."""
+        self.unlearnt = self.unlearnt or why
 
     def note(self, text: str) -> None:
         """Report this reading with the verdict."""

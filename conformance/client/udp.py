@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator
 
 from conformance.client.context import Context
+from conformance.client.repeats import Repeats
 from conformance.client.roster import Roster
 from conformance.net import kernel
+from conformance.net.addresses import socket_address, zoned
+from conformance.net.path import UNBOUNDED
 from conformance.net.peer import Datagram, Peer
 from conformance.net.ports import refuses
 from conformance.net.queues import Queue
@@ -16,7 +19,7 @@ from conformance.outcome.findings import TargetLost, unsupported
 from conformance.outcome.trouble import exception_of
 from conformance.trace.names import no_matter
 from conformance.trace.recording import KEEP_ALIVE, StepKind
-from tcrp import UpKind
+from tcrp import LocalProtocolError, UpKind
 
 KEEP_SECONDS = 3.0
 DEAF_SECONDS, SLOW_SECONDS = 0.3, 1.5
@@ -35,6 +38,7 @@ class Udp:
         self._held_back = False
         self._queue = Queue(socket.SOCK_DGRAM)
         self._patience = 1.0
+        self.repeats = Repeats(context)
         idle = context.idle_timeout
         self.keep_every = KEEP_SECONDS if idle is None else min(KEEP_SECONDS, idle / 4)
         """Seconds of silence after which a member that is kept says something."""
@@ -44,6 +48,7 @@ class Udp:
     def begin(self) -> None:
         """A new conversation begins."""
         self.somebody_left = False
+        self.repeats.begin()
 
     def hold_back(self, hold_back: bool) -> None:
         """Send no datagram any more: this server ends when one comes. Or send them again."""
@@ -52,24 +57,41 @@ class Udp:
     # Sending
 
     def send(self, peer: Peer, data: bytes) -> None:
-        """Send one datagram as it stands. TargetLost if the server's port is closed."""
+        """Send one datagram as it stands. TargetLost if the server's port is closed; unsupported if the path is known
+        not to carry it.
+        """
         if self._held_back:
             return
+        if not self.carries(data):
+            unsupported(self._context.path.narrow)
         if self._context.variation.pause:
             time.sleep(self._context.variation.pause)
         peer.took(StepKind.SEND, data)
+        if self._context.proxy is not None:  # which shows the server the same port
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         peer.sent_at = time.monotonic()  # before it goes: idle times are counted from here, and none may look short
         try:
-            peer.socket.sendto(data, self._context.udp_address)
+            peer.socket.sendto(data, socket_address(*self._context.udp_address))
         except ConnectionRefusedError as error:  # an earlier datagram found the port closed
-            raise TargetLost(f"nothing listens on UDP {self._context.target.endpoint}: {error.strerror}") from None
+            raise TargetLost(f"nothing listens on UDP {self._context.target.server}: {error.strerror}") from None
         except OSError as error:
             unsupported(f"this path does not carry a datagram of {len(data)} bytes: {error.strerror}")
+        self.repeats.remember(peer, data)
+
+    def carries(self, data: bytes) -> bool:
+        """Whether the path carries a client's datagram as large as this, as far as is known."""
+        return len(data) <= self._context.path.largest_up
+
+    def let_come(self, since: float | None = None) -> None:
+        """Return once what was sent has arrived, however late: so many seconds after `since`, or from now."""
+        until = (time.monotonic() if since is None else since) + self._context.path.late
+        while self._context.path.late and (left := until - time.monotonic()) > 0:
+            self.pump(left)
 
     def is_refused(self, data: bytes) -> bool:
         """Whether the server's machine refuses this datagram because no program has the port."""
         with socket.socket(self._context.family, socket.SOCK_DGRAM) as asking:
-            asking.connect(self._context.udp_address)
+            asking.connect(socket_address(*self._context.udp_address))
             return refuses(asking, data, self._context.waits.prompt / 2)
 
     def chat_datagram(self, peer: Peer, message: bytes) -> bytes:
@@ -86,11 +108,23 @@ class Udp:
         return data
 
     def say(self, peer: Peer, message: bytes) -> None:
-        """A member says a message."""
+        """A member says a message. Unsupported if the path is known not to carry what others are sent of it."""
+        path = self._context.path
+        if path.largest_down < UNBOUNDED:
+            delivery = self._context.traits.datagrams.delivery(peer.member, message)
+            if delivery is not None and len(delivery) > path.largest_down:
+                unsupported(path.narrow)
         self.send(peer, self.chat_datagram(peer, message))
+
+    @property
+    def _is_spoken(self) -> bool:
+        """Whether the layout of datagrams was learnt. If not, none is sent that no test asks for."""
+        return self._context.traits.knowledge.why_not(("up",)) is None
 
     def register(self, peer: Peer) -> None:
         """Make the peer's address known to the server. Nobody hears of it where that is possible."""
+        if not self._is_spoken:
+            return
         data = None if self._context.registers_by_chat else self._context.dialect.write_up(peer.member, UpKind.REGISTER)
         if data is not None:
             self.send(peer, data)
@@ -98,19 +132,27 @@ class Udp:
             self.say(peer, no_matter())
 
     def leave(self, peer: Peer) -> None:
-        """A member leaves."""
+        """A member leaves. On a bad path it says so several times: nothing answers it, and others build on it."""
         traits = self._context.traits
         peer.kept, self.somebody_left = False, True
         if peer.sent_at is None and not traits.chat_moves:
             self.register(peer)  # without which nothing of it is heard
             if traits.told_last:
                 self._context.waits.pause()
-        self.send(peer, self.leave_datagram(peer))
+        self.let_come()
+        data = self.leave_datagram(peer)
+        for _ in range(self._context.path.copies):
+            self.send(peer, data)
+        self.let_come()
 
     def leave_if_possible(self, peer: Peer) -> None:
-        """A member leaves without more ado, where the dialect has a way to say so."""
-        if (data := self._context.dialect.write_up(peer.member, UpKind.LEAVE)) is not None:
-            self.send(peer, data)
+        """A member leaves without more ado, where the dialect has a way to say so, and the token fits a datagram."""
+        with contextlib.suppress(LocalProtocolError):
+            if self._is_spoken and (data := self._context.dialect.write_up(peer.member, UpKind.LEAVE)) is not None:
+                if peer.sent_at is None and not self._context.traits.chat_moves:
+                    self.register(peer)  # without which its room would stand until it is idle
+                for _ in range(self._context.path.copies):
+                    self.send(peer, data)
 
     # What comes in
 
@@ -132,9 +174,13 @@ class Udp:
             except OSError:
                 continue  # an ICMP error of an earlier datagram
             down = context.dialect.read_down(data, peer.membership) if peer.membership else None
+            source = zoned(source[0], context.udp_address[0]), source[1]
+            if context.proxy is not None and source[:2] == (context.target.server.host, context.target.server.udp):
+                source = context.udp_address  # before anything was sent through the proxy
             elsewhere = "" if source[:2] == context.udp_address else f"from {source[0]} port {source[1]}"
             room = peer.membership.room if peer.membership else ""
-            peer.take_in(Datagram(data, source, down, time.monotonic(), room), elsewhere)
+            opened = context.traits.datagrams.opened(data)
+            peer.take_in(Datagram(opened, source, down, time.monotonic(), room), elsewhere, data)
 
     def watch(self) -> None:
         """Something is waited for from now on: what the server has not read yet counts from here."""
@@ -147,13 +193,19 @@ class Udp:
         target = self._context.target
         if not self._context.is_local:
             return False
-        if kernel.is_open(socket.SOCK_DGRAM, target.endpoint.udp) is False:
+        if target.server.udp is None or kernel.is_open(socket.SOCK_DGRAM, target.server.udp) is False:
             return True
-        if (stuck := self._queue.stuck_for(target.endpoint.udp)) is None:
+        if (stuck := self._queue.stuck_for(target.server.udp)) is None:
             return False
         round_trip = self._context.waits.round_trip
         failed = exception_of(target.output()) is not None
         return stuck > (max(DEAF_SECONDS, 4 * round_trip) if failed else max(SLOW_SECONDS, 8 * round_trip))
+
+    def is_waiting(self) -> bool:
+        """Whether datagrams wait that the server, on this machine, has not read."""
+        local = self._context.is_local
+        port = self._context.target.endpoint.udp
+        return local and port is not None and bool(kernel.waiting(socket.SOCK_DGRAM, port))
 
     # Staying active
 
@@ -164,11 +216,14 @@ class Udp:
         waiting = list(self._roster.waiting_hosts())
         for peer in (*self._roster.everybody(), *waiting):
             if (peer.kept or peer in waiting) and now - (peer.sent_at or peer.made_at) > silence:
-                with self._context.recorder.noting(KEEP_ALIVE):
+                # a token that does not fit a datagram is a finding of TCRP-3.8c
+                with self._context.recorder.noting(KEEP_ALIVE), contextlib.suppress(LocalProtocolError):
                     self.be_active(peer)
 
     def be_active(self, peer: Peer) -> None:
         """Say something that counts as activity. Nobody hears it where that is possible."""
+        if not self._is_spoken:
+            return
         if self._context.dialect.can.keepalive:
             self.register(peer)
         elif self._context.dialect.policy.idle.seconds is not None:

@@ -17,6 +17,7 @@ from tcrp import (
     RemoteProtocolError,
     UpKind,
 )
+from tcrp.dialects.scripted import Scripted
 
 
 class DatagramTraits:
@@ -24,6 +25,7 @@ class DatagramTraits:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self._open = dialect.open_down if isinstance(dialect, Scripted) else None
         self._notices: dict[tuple[int, str], set[bytes]] = {}
 
     @cached_property
@@ -55,6 +57,20 @@ class DatagramTraits:
         body = self.dialect.read_up(leave, HERE).body
         return bool(body) and len(self._chat(b"x" * len(body))) == len(leave)
 
+    def opened(self, data: bytes) -> bytes:
+        """A server's datagram without its encryption, in dialects that have one; else, and if it cannot be opened, as
+        it is.
+        """
+        try:
+            return data if self._open is None else self._open(data)
+        except RemoteProtocolError:
+            return data
+
+    def _written(self, down: Down) -> bytes | None:
+        """The datagram that says this, as `opened` gives it."""
+        data = self.dialect.write_down(down)
+        return None if data is None else self.opened(data)
+
     def hears(self, data: bytes) -> bool:
         """Whether the bytes are a client's datagram."""
         try:
@@ -74,10 +90,14 @@ class DatagramTraits:
 
     def deliverable(self, member: Membership) -> int:
         """Bytes of the longest message of the member that fits a server's datagram."""
-        return longest(lambda size: self.delivery(member, b"x" * size))
+        return longest(lambda size: self._delivery(member, b"x" * size))
 
     def delivery(self, member: Membership, message: bytes) -> bytes | None:
-        """The datagram by which others hear a message."""
+        """The datagram by which others hear a message, without encryption."""
+        data = self._delivery(member, message)
+        return None if data is None else self.opened(data)
+
+    def _delivery(self, member: Membership, message: bytes) -> bytes | None:
         datagram = self.dialect.write_up(member, UpKind.CHAT, message) or b""
         return self.dialect.write_down(Down(DownKind.CHAT, member.user, message, None, member.room, datagram))
 
@@ -94,7 +114,7 @@ class DatagramTraits:
     def _mark(self, kind: DownKind) -> bytes:
         if not self.dialect.can.notices:
             return b""
-        written = (self.dialect.write_down(Down(kind, "u", b"", why, "r")) for why in NoticeReason)
+        written = (self._written(Down(kind, "u", b"", why, "r")) for why in NoticeReason)
         notices = sorted(notice for notice in written if notice)
         if not notices:
             return b""
@@ -113,7 +133,7 @@ class DatagramTraits:
         texts = set()
         for user, why, kind in itertools.product(users, told, kinds):
             with contextlib.suppress(LocalProtocolError):  # nobody of a name that cannot be said is there
-                texts.add(self.dialect.write_down(Down(kind, user, b"", why, room)))
+                texts.add(self._written(Down(kind, user, b"", why, room)))
         self._notices = {(len(users), room): {text for text in texts if text is not None}}
         return self._notices[len(users), room]
 

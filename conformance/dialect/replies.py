@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import NamedTuple
 
-from conformance.dialect.forge import Forge, payload
+from conformance.dialect.forge import Forge
 from conformance.dialect.samples import HERE, LIMITS, TOKEN
 from tcrp import (
     Ack,
@@ -88,9 +88,9 @@ class Replies:
         if self._malformed is None:
             forge, found = self.forge, set[int]()
             for data in (
-                forge.frame(b"r", payload(username="alicia"), operation=UNKNOWN),
-                forge.frame(b"r", payload(username="alicia"), state=UNKNOWN),
-                forge.frame(b"", payload(username="alicia")),
+                forge.frame(b"r", operation=UNKNOWN),
+                forge.frame(b"r", state=UNKNOWN),
+                forge.frame(b""),
                 forge.frame(b"r", b""),
                 forge.frame(b"r", b"{"),
             ):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from conformance.dialect.datagram_traits import DatagramTraits
 from conformance.dialect.forge import Forge
+from conformance.dialect.knowledge import Knowledge
 from conformance.dialect.replies import Replies
 from conformance.dialect.samples import HERE, MEMBER, longest
 from tcrp import MAX_ROOM_SIZE, MAX_USER_SIZE, Create, Dialect, UpKind
@@ -21,6 +22,7 @@ class Traits:
         """`host`: this machine's address towards the server, for requests that declare one."""
         self.dialect = dialect
         self.host = host
+        self.knowledge = Knowledge.of(dialect)
 
     @property
     def binds_first(self) -> bool:
@@ -85,9 +87,11 @@ class Traits:
 
     @property
     def binds(self) -> bool:
-        """A token is of no use to those who are elsewhere than its member."""
+        """A token is of no use to those who are elsewhere than its member. Where a message registers from wherever it
+        comes, that is so only if the IP address is the one of TCP.
+        """
         policy = self.dialect.policy
-        return policy.bind is not Bind.NONE and policy.register is not Register.MESSAGE
+        return policy.bind is Bind.IP or (policy.bind is Bind.ADDRESS and policy.register is not Register.MESSAGE)
 
     @property
     def as_the_model(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from conformance.client import baseline
-from conformance.engine.health import DYING_SECONDS, OUTPUT_LINES, Health
+from conformance.engine.health import BASELINES, DYING_SECONDS, OUTPUT_LINES, Health
 from conformance.engine.outcomes import evidence_of, failed, with_repetitions
 from conformance.engine.rerun.attempt import Trial, address_of, attempt, drawn_by, play_of
 from conformance.engine.rerun.killer import Killer, KillerSearch
@@ -98,7 +98,9 @@ class Blame:
         """Hold it again, find what it hinges on, and see to it that a server is there for the next test."""
         health, renewable = self._health, self._target.renewable
         news = self._is_news(outcome, trouble) and drawn
-        if (serves or renewable) and news:
+        if found.held > 1:  # on a bad path: it never passed
+            evidence = evidence._replace(failed=found.held, runs=found.held)
+        elif (serves or renewable) and news:
             repeated = self._repeater.repeat(
                 trial, evidence.steps, getattr(found, "check", None), seconds, passed, hinge=outcome.result != "crash"
             )
@@ -160,8 +162,8 @@ class Blame:
         )  # fmt: skip
 
     def look_into_late_end(self, test: Tested) -> Outcome:
-        """The server ended after the test was over: that test ended it."""
-        lost = TargetLost(str(self._target.ended()))
+        """The server ended, or closed its UDP port, after the test was over: what that test left behind ended it."""
+        lost = TargetLost(self._target.ended() or "the server has closed its UDP port")
         lost.example = self._bench.record.latest
         outcome = failed(Outcome(test.clauses[0], "pass", test.name, 0.0), lost)
         return self.look_into(test, outcome, lost, 0.0)
@@ -188,6 +190,9 @@ class Blame:
         evidence = evidence_of(found, steps, address_of(baseline.plain), {}, names, health.last_words())
         if outcome.result == "crash" and not self._target.renewable:
             return outcome._replace(evidence=evidence), False
+        if not self._bench.context.path.clean:
+            held = min(BASELINES, self._bench.context.path.repeats)
+            return outcome._replace(evidence=evidence._replace(failed=held, runs=held)), False
         repeated = self._repeater.repeat(
             Trial(baseline.plain, {}, names), steps, found.check, 0.0, [], hinge=outcome.result != "crash"
         )

@@ -1,15 +1,20 @@
 """Whether the server under test lives and serves, and starting it anew where that is in our hands."""
 
+import socket
 import time
 
 from conformance.client import baseline
 from conformance.client.baseline import Baseline
 from conformance.client.bench import Bench
+from conformance.client.diagnosis import NoPort
+from conformance.net import kernel
 from conformance.net.addresses import Unreachable
+from conformance.net.ports import HALF_OPEN_SECONDS
 from conformance.net.queues import is_stuck
 from conformance.outcome.findings import Finding, Mismatch, Outcome, TargetLost
 from conformance.outcome.trouble import trouble_of, words_of
 from conformance.trace.names import names as fresh_names
+from conformance.trace.recording import is_tcp
 
 DYING_SECONDS = 0.3
 """How long a process that has closed a connection without an answer may take to end."""
@@ -20,6 +25,8 @@ STUCK_SECONDS = 0.3
 """A server that takes nothing for so long deserves a closer look."""
 WORDS_SECONDS = 0.05
 """A server that prints nothing for so long has said what it has to say of a failure."""
+BASELINES = 3
+"""How often the plain conversation is held on a bad path: each says what must be heard often enough already."""
 WORDS_AWAITED = 10
 """How often the server may print on before that is no longer waited for."""
 
@@ -43,14 +50,44 @@ class Health:
 
     def hold_baseline(self) -> None:
         """Hold the plain conversation. A server that ends when a datagram comes is sent none any more."""
-        self.bench.udp.hold_back(False)
+        has_udp = self.target.endpoint.udp is not None
+        self.bench.udp.hold_back(not has_udp)
         self.baseline = baseline.hold(self.bench)
-        self.bench.udp.hold_back(self.baseline.lost is not None)
+        if self.baseline.findings and isinstance(none := self.baseline.findings[0], NoPort) and self._opens(none):
+            self.baseline = baseline.hold(self.bench)
+        for _ in range(1, min(BASELINES, self.bench.context.path.repeats)):
+            if not any(map(self._may_be_of_the_path, self.baseline.findings)) or not self.outlives(DYING_SECONDS):
+                break
+            try:
+                self.baseline = baseline.hold(self.bench)
+            except TargetLost:
+                break
+        self.bench.udp.hold_back(not has_udp or self.baseline.lost is not None)
         self.bench.context.chat_works = self.baseline.no_chat is None
+
+    def _opens(self, none: NoPort) -> bool:
+        """Whether the UDP port is opened a little later than that of TCP."""
+        deadline = time.monotonic() + HALF_OPEN_SECONDS
+        while refused := self.bench.udp.is_refused(none.tried):
+            if time.monotonic() > deadline:
+                break
+        return not refused
+
+    def _may_be_of_the_path(self, found: Mismatch) -> bool:
+        """Whether a bad path may explain what the plain conversation has found: not what went over TCP alone."""
+        return self.baseline.lost is None and not all(is_tcp(step.who) for step in found.steps or ())
 
     def has_ended(self) -> bool:
         """Whether the process has ended, in a run that still judges."""
         return self.stopped is None and self.target.ended() is not None
+
+    def has_closed(self) -> bool:
+        """Whether the process lives, and yet its UDP port, on this machine, is closed, although chat worked."""
+        if self.stopped is not None or self.target.stopped or self.baseline.no_chat is not None:
+            return False
+        port = self.target.server.udp
+        local = self.bench.context.is_local and port is not None
+        return local and kernel.is_open(socket.SOCK_DGRAM, port or 0) is False
 
     def seems_hurt(self) -> bool:
         """Whether a look shows that something has happened to the server in this test: it has ended, takes nothing that
@@ -64,7 +101,7 @@ class Health:
         if trouble is not None and trouble != self.usual:
             return True
         return self.bench.context.is_local and is_stuck(
-            self.target.endpoint, max(STUCK_SECONDS, 4 * self.bench.waits.round_trip)
+            self.target.server, max(STUCK_SECONDS, 4 * self.bench.waits.round_trip)
         )
 
     def is_gone(self) -> Finding | None:

@@ -5,18 +5,22 @@ and made into what a run needs. Light to import: pytest loads the plugin in ever
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from conformance.client.bench import Bench
     from conformance.net.target import Target
-    from conformance.spec.clauses import Clause
+    from conformance.outcome.deviations import Deviation
+    from conformance.spec.clauses import Clause, Level
     from tcrp import Dialect
 
 AUTO = "auto"
 """In place of a dialect: the canonical one if the plain conversation works in it, else what a probe finds."""
 READY_SECONDS = 10.0
+LEVELS = ("must", "should", "may")
+NO_SERVER = "no server to test: give {0}target HOST[:TCP[:UDP]] or {0}exec 'CMD'"
 COMMAND, PLUGIN = "--", "--tcrp-"
 """What the names of options begin with."""
 
@@ -27,7 +31,8 @@ class UsageProblem(ValueError):
 
 class Option(NamedTuple):
     """One option. `help`: its text, given the prefix of other options that it names; `least`: of a whole number;
-    `filled`: its text must not be empty, as it is where a variable of the shell is not set; `flag`: it takes no text.
+    `filled`: its text must not be empty, as it is where a variable of the shell is not set; `choices`: the words that
+    it takes; `flag`: it takes none.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Option(NamedTuple):
     least: int | None = None
     seconds: bool = False
     filled: bool = False
+    choices: tuple[str, ...] = ()
     flag: bool = False
 
     @property
@@ -84,6 +90,13 @@ TLS = (
     ),
 )  # fmt: skip
 """Whether its TCP is encrypted."""
+RECORDED = "\0"
+"""In place of a command: the one that a replay file records. No shell can pass it, as it can an empty variable."""
+HOSTILE = Option(
+    "hostile", "",
+    lambda p: "do to a server on another machine what may hurt it: the clauses of section 6, and load", default=False,
+    flag=True,
+)  # fmt: skip
 JUDGING = (
     Option(
         "dialect", "auto|NAME|FILE",
@@ -100,10 +113,47 @@ JUDGING = (
     Option(
         "timeout", "auto|S", lambda p: "seconds to wait for an answer (default: auto)", seconds_or_auto, seconds=True
     ),
+    Option(
+        "request", "HEX|FILE",
+        lambda p: "a request that this server answers, for a server whose replies cannot be read: it is compared with "
+        "itself", filled=True,
+    ),
     Option("max-time", "S", lambda p: "judge nothing more after this many seconds", float, seconds=True),
+    HOSTILE,
 )  # fmt: skip
 """What is judged, and how."""
-OPTIONS = (*SERVER, *TLS, *JUDGING)
+REDACT = Option(
+    "redact", "",
+    lambda p: "leave tokens, passwords and names out, and with them all bytes, replay files and the server's output",
+    default=False, flag=True,
+)  # fmt: skip
+TELLING = (
+    Option(
+        "level", "|".join(LEVELS), lambda p: "the least binding level whose break makes the run fail (default: must)",
+        default=LEVELS[0], choices=LEVELS,
+    ),
+    Option("deviations", "FILE", lambda p: "TOML: what is known to fail, and why", filled=True),
+    Option("report-dir", "DIR", lambda p: "the folder of the reports", filled=True),
+    Option("report", "KIND", lambda p: "comma-separated: json, junit, html, md (default: json)"),
+    REDACT,
+)  # fmt: skip
+"""What becomes of it."""
+IMPAIR = Option(
+    "impair", "FIELDS",
+    lambda p: "put a bad path between the suite and the server, such as loss=2%%,dup=5%%,reorder=20%%,delay=20ms,"
+    "mtu=1472,nat,seed=1: each field may be left out; each direction gets all of it",
+    filled=True,
+)  # fmt: skip
+"""A path that loses datagrams, doubles them and more."""
+PATH = (
+    IMPAIR,
+    Option(
+        "addresses-kept", "", lambda p: "the server sees each client's own IP address (no NAT, no port forwarding)",
+        default=False, flag=True,
+    ),
+)  # fmt: skip
+"""What is between the suite and the server."""
+OPTIONS = (*SERVER, *TLS, *PATH, *JUDGING, *TELLING)
 
 
 def declare(
@@ -119,7 +169,7 @@ def declare(
         shown = f" (default: {default})" if one.attribute in defaults else ""
         told = one.help(prefix) + shown + (tail if one in SERVER[:2] else "")
         if one.flag:
-            add(prefix + one.name, action="store_true", help=told)
+            add(prefix + one.name, action="store_true", default=default, help=told)
             continue
         more: dict[str, Any] = {"action": "append"} if one.repeated else {}
         if one.type is not None:
@@ -133,12 +183,18 @@ class RunOptions(NamedTuple):
     """A run as its options ask for it, all of them checked.
 
     `given` and `command`: how the command line named the endpoint; `automatic`: nobody has said which dialect the
-    server speaks; seconds are None where nothing was said.
+    server speaks; `strict`: somebody has said that it is TCRP/1; seconds are None where nothing was said; `hostile`: a
+    server on another machine may be hurt; `deviations`: what is known to fail; `report_dir` and `report`: where reports
+    go, and their kinds, as they were named; `said`: every option by its name, as it was given, for the report;
+    `addresses_kept`: the user says that the server sees each client's own address; `request`: the bytes of a request
+    that the server answers.
     """
 
     target: Target
     dialect: Dialect
     chosen: list[Clause]
+    level: Level
+    said: Mapping[str, Any]
     automatic: bool = False
     given: str | None = None
     command: str | None = None
@@ -148,6 +204,14 @@ class RunOptions(NamedTuple):
     idle_timeout: float | None = None
     timeout: float | None = None
     max_time: float | None = None
+    hostile: bool = False
+    deviations: Sequence[Deviation] = ()
+    report_dir: str | None = None
+    report: str | None = None
+    redact: bool = False
+    addresses_kept: bool = False
+    strict: bool = False
+    request: bytes | None = None
 
     def bench(self) -> Bench:
         """A bench for this run."""
@@ -159,13 +223,31 @@ class RunOptions(NamedTuple):
         return Bench(self.target, self.dialect, Waits(self.timeout), self.idle_timeout, drawing)
 
 
+def _request(text: str | None, prefix: str) -> bytes | None:
+    """The bytes of `--request`: those of a file, or hex."""
+    if text is None:
+        return None
+    try:
+        data = Path(text).read_bytes() if Path(text).is_file() else bytes.fromhex(text.replace(":", " "))
+    except ValueError:
+        raise UsageProblem(f"{prefix}request is {text[:40]!r}: neither a file nor hex digits") from None
+    except OSError as error:
+        raise UsageProblem(f"{prefix}request {text!r}: {error.strerror}") from None
+    if not data:
+        raise UsageProblem(f"{prefix}request {text!r}: it is empty")
+    return data
+
+
 def read(arguments: argparse.Namespace, clauses: list[str], *, prefix: str = COMMAND) -> RunOptions:
     """The run that these arguments ask for. UsageProblem for one that cannot be followed, Unreachable for a host
     without an address.
     """
+    from conformance.impair.impairment import parse_impairment
+    from conformance.net.impaired import why_not_through
     from conformance.net.target import MOST_SECONDS, target_of
     from conformance.net.tls import tls_of
-    from conformance.spec.clauses import UnknownClause, choose
+    from conformance.outcome import deviations
+    from conformance.spec.clauses import Level, UnknownClause, choose
     from tcrp import dialects
 
     begins = prefix.lstrip("-").replace("-", "_")
@@ -176,6 +258,8 @@ def read(arguments: argparse.Namespace, clauses: list[str], *, prefix: str = COM
             continue
         if one.filled and not value.strip():
             raise UsageProblem(f"{prefix}{one.name} is {value!r}: it is empty")
+        if one.choices and value not in one.choices:
+            raise UsageProblem(f"{prefix}{one.name} is {value!r}: choose from {', '.join(one.choices)}")
         if one.least is not None and value < one.least:
             raise UsageProblem(f"{prefix}{one.name} is {value}: a whole number, at least {one.least}")
         if one.seconds and not 0 < value < MOST_SECONDS:
@@ -183,12 +267,21 @@ def read(arguments: argparse.Namespace, clauses: list[str], *, prefix: str = COM
     try:
         named = values["dialect"] or dialects.DEFAULT
         dialect = dialects.get(dialects.DEFAULT if named == AUTO else named)
-        chosen = choose(clauses, values["skip"], rooms=dialect.can.rooms)
+        chosen = choose(clauses, values["skip"], rooms=dialect.can.rooms and named != AUTO)
+        listed = deviations.read(Path(values["deviations"])) if values["deviations"] else []
         tls = tls_of(values["tls"], values["tls_ca"], values["target"])
-        target = target_of(values["target"], values["exec"], dialect.ports, values["ready_timeout"], tls)
+        impairment = None if values["impair"] is None else parse_impairment(values["impair"])
+        target = target_of(values["target"], values["exec"], dialect.ports, values["ready_timeout"], tls, impairment)
+        if impairment is not None and (problem := why_not_through(impairment, target.server.host, dialect)) is not None:
+            raise ValueError(problem)
     except (UnknownClause, ValueError) as error:
         raise UsageProblem(str(error)) from None
+    level, said = Level(values["level"].upper()), {one.name: values[one.attribute] for one in OPTIONS}
     return RunOptions(
-        target, dialect, chosen, named == AUTO and tls is None, values["target"], values["exec"], values["examples"],
-        values["seed"] or 0, values["runs"], values["idle_timeout"], values["timeout"], values["max_time"],
+        target, dialect, chosen, level, {"clauses": clauses, **said}, named == AUTO and tls is None,
+        values["target"], values["exec"],
+        values["examples"], values["seed"] or 0, values["runs"], values["idle_timeout"], values["timeout"],
+        values["max_time"], values["hostile"], listed, values["report_dir"], values["report"], values["redact"],
+        values["addresses_kept"], values["dialect"] == dialects.DEFAULT and tls is None,
+        _request(values["request"], prefix),
     )  # fmt: skip

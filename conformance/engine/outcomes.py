@@ -12,8 +12,10 @@ from conformance.engine.rerun.repetition import Repeated
 from conformance.outcome.findings import Evidence, Finding, Mismatch, Outcome
 from conformance.outcome.trouble import exception_of
 from conformance.spec.clauses import clause
+from conformance.spec.grounds import is_about_refusals
 from conformance.trace.names import NameState
 from conformance.trace.recording import Steps
+from conformance.trace.text import visible
 from tcrp import LocalProtocolError
 
 
@@ -21,6 +23,8 @@ def outcome_of(done: Outcome, bench: Bench, call: "pytest.CallInfo[None]", found
     """What the test says about its clause. `done`: the outcome if all was well; `found`: what the test raised."""
     record = bench.record
     match found:
+        case None if record.unlearnt is not None and is_about_refusals(done.clause):
+            return done._replace(result="unsupported", message=record.unlearnt)
         case None if record.waived and not record.judged:
             return done._replace(result="unsupported", message=record.waived[0])
         case None:
@@ -74,10 +78,12 @@ def with_repetitions(evidence: Evidence, repeated: Repeated) -> Evidence:
     return evidence._replace(hinge=repeated.hinge.text, advice=repeated.hinge.advice or None)
 
 
-def in_words(outcome: Outcome) -> str:
-    """A finding in words, for whoever runs the suite from pytest."""
+def in_words(outcome: Outcome, *, redact: bool = False) -> str:
+    """A finding in words, for whoever runs the suite from pytest. `redact`: the rule alone, without what was said."""
+    if redact:
+        return f"{outcome.clause}: {clause(outcome.clause).quote}"
     lines = [f"{outcome.clause}: {clause(outcome.clause).quote}", f"expected  {outcome.expected}"]
     lines.append(f"actual    {outcome.actual}")
     if outcome.data is not None:
         lines.append(f"bytes     {outcome.data.hex()}")
-    return "\n".join(lines)
+    return visible("\n".join(lines))

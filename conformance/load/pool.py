@@ -30,6 +30,7 @@ from conformance.load.worker import (
     WorkerTask,
     work,
 )
+from conformance.net import guard
 from conformance.net.target import Target
 from conformance.outcome.verdicts import CommandError, Exit
 from tcrp import Dialect, dialects
@@ -39,6 +40,7 @@ LEAD_SECONDS = 0.1
 POLL_SECONDS = 0.1
 LEAVE_SECONDS = 30.0
 """How long the processes may take to let their members leave."""
+KILL_SECONDS = 2.0
 Wanted = TypeVar("Wanted")
 
 
@@ -63,6 +65,7 @@ class WorkerPool:
         allow_open_files(self._plan, self._count)
         run = os.urandom(2).hex()[:3]
         context = multiprocessing.get_context("spawn")
+        guard.keep(self, self._kill)
         with _deaf_to_interrupts():
             for number, share in enumerate(share_rooms(self._plan.rooms, self._count)):
                 mine, theirs = context.Pipe()
@@ -138,11 +141,17 @@ class WorkerPool:
         deadline = time.monotonic() + LEAVE_SECONDS
         for process in self._processes:
             process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-                process.join()
+        self._kill()
+        guard.release(self)
         for pipe in self._pipes:
             pipe.close()
+
+    def _kill(self) -> None:
+        """End the processes at once."""
+        for process in self._processes:
+            if process.is_alive():
+                process.kill()
+                process.join(KILL_SECONDS)
 
     def _ask(self, command: WorkerCommand, kind: type[Wanted]) -> list[Wanted]:
         for pipe in self._pipes:

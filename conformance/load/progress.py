@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from conformance.trace.text import printable
+
 PLAIN_SECONDS = 2.0
 """Seconds between two lines of progress where there is no terminal."""
 PLAIN_WIDTH = 200
@@ -31,7 +33,7 @@ class LoadProgress:
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
 
     @contextlib.contextmanager
     def part(self) -> Iterator[None]:
@@ -47,7 +49,8 @@ class LoadProgress:
     def show(self, line: str) -> None:
         """Show how far the part is."""
         if self._live is not None:
-            self._live.update(Text(f"{line}  {self.seconds:.0f} s", no_wrap=True, overflow="ellipsis"), refresh=True)
+            text = printable(f"{line}  {self.seconds:.0f} s")
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
         elif time.monotonic() - self._told >= PLAIN_SECONDS:
             self._told = time.monotonic()
             self.say(f"{self.seconds:4.0f} s  {line}")

@@ -12,6 +12,7 @@ from conformance.load.plan import Plan, processes_needed, rooms_in
 from conformance.load.progress import LoadProgress
 from conformance.load.report import make_report
 from conformance.load.session import LoadResult, LoadSession
+from conformance.net.addresses import is_of_this_machine
 from conformance.net.target import MOST_SECONDS, Target, Unreachable, target_of
 from conformance.outcome.verdicts import CommandError, Exit
 from tcrp import Dialect
@@ -25,10 +26,14 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         dialect = get(arguments.dialect)
         target = target_of(arguments.target, arguments.exec, dialect.ports, arguments.ready_timeout)
+        if not arguments.hostile and not target.owned and not is_of_this_machine(target.endpoint.host):
+            raise CommandError(f"{target.endpoint.host} is another machine: give --hostile if it may bear a load")
     except ValueError as error:
         raise CommandError(str(error)) from None
     except Unreachable as error:
         raise CommandError(f"unreachable: {error}", Exit.UNREACHABLE) from None
+    if target.endpoint.udp is None:
+        raise CommandError(f"load is about chat, which needs UDP, and {target.endpoint} has none")
     plan = _plan(arguments, dialect)
     count = arguments.processes or processes_needed(plan, search=arguments.search)
     paths = _paths(arguments)
@@ -98,6 +103,7 @@ def _publish(
         if path == STDOUT:
             sys.stdout.write(texts[kind])
         else:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)  # it may have been deleted meanwhile
             Path(path).write_text(texts[kind], encoding="utf-8")
     written = [path for path in paths.values() if path != STDOUT]
     if written:

@@ -14,6 +14,7 @@ from conformance.load.plan import Plan
 from conformance.load.pool import WorkerPool
 from conformance.load.progress import LoadProgress
 from conformance.load.search import RateSearch, RateStep, search
+from conformance.net import guard
 from conformance.net.target import AddressTarget, Target
 from conformance.outcome.verdicts import CommandError, Exit
 from tcrp import Dialect
@@ -153,7 +154,7 @@ class LoadSession:
 
         def on_interrupt(number: int, frame: FrameType | None) -> None:
             if self._interrupted:
-                raise KeyboardInterrupt
+                guard.end_at_once()
             self._interrupted = True
             self._pool.stop()
 

@@ -95,7 +95,7 @@ def work(task: WorkerTask, commands: Connection, shared: MutableSequence[int]) -
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)  # whoever gives the commands decides
     counters = SharedCounters(shared, task.number)
-    members = LoadMembers(dialects.of_text(task.dialect), task.idle)
+    members = LoadMembers(dialects.of_text(task.dialect, runs_python=True), task.idle)
     entrance = Entrance(
         task.server, members, task.plan, task.run, at_once=task.at_once, entered=counters.entered,
         stopped=counters.stopped,

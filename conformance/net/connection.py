@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from conformance.dialect.replies import Seen, canonical
-from conformance.net.addresses import family_of
+from conformance.impair.proxy import Proxy
+from conformance.net.addresses import family_of, socket_address, zoned
 from conformance.net.conversing import turn
 from conformance.net.kernel import is_accepted, unread, waiting
 from conformance.net.peer import Peer
@@ -70,9 +71,15 @@ class Answer:
     """The statuses by which this dialect's servers refuse what is malformed."""
     means: Callable[[Status], Seen] = canonical
     """How this dialect's servers answer such a request with this status."""
+    unlearnt: Callable[[Status], str | None] = lambda status: None
+    """Why it is not known how a refusal with this status looks; None if it is."""
 
     def says(self, status: Status) -> bool:
-        """Whether this is that answer, in the dialect's terms: some refuse by a plain close."""
+        """Whether this is that answer, in the dialect's terms: some refuse by a plain close. Where it is not known how
+        such a refusal looks, any refusal may be it.
+        """
+        if self.unlearnt(status) is not None:
+            return self.token is None and (self.closed or bool(self.data))
         wanted = self.means(status)
         if status is Status.OK:
             return self.status == wanted.status
@@ -105,28 +112,35 @@ class Connection:
     """One TCP connection. Nothing here judges; a refused connection is TargetLost."""
 
     def __init__(
-        self, address: Address, source: str | None, timeout: float, recorder: Recorder, tls: Tls | None = None
-    ) -> None:
+        self, address: Address, source: str | None, timeout: float, recorder: Recorder, tls: Tls | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:  # fmt: skip
+        """`proxy`: what is at this address, where the server is behind it."""
         self.recorder = recorder
         self.address = address
+        self._proxied = proxy is not None
         self.label = recorder.connection()
         family = family_of(address[0])
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         try:
             if source is not None:
-                self.socket.bind((source, 0))
-            self.socket.connect(address)
+                self.socket.bind(socket_address(source, 0))
+            self.socket.connect(socket_address(*address))
+            if proxy is not None:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                proxy.reached(self.socket, timeout)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls is not None:
                 self.socket = tls.context.wrap_socket(self.socket, server_hostname=tls.name)
         except OSError as error:
             self.socket.close()
             raise TargetLost(f"no TCP connection to {address[0]} port {address[1]}: {_why(error, address)}") from None
-        self.local_host, self.local_port = self.socket.getsockname()[:2]
+        host, self.local_port = self.socket.getsockname()[:2]
+        self.local_host = zoned(host, address[0])
         self.sent_at = time.monotonic()
-        self.prompt = True
-        """Whether the server has read at once whatever it was sent."""
+        self.prompt = proxy is None
+        """Whether the server, as far as the kernel shows, has read at once whatever it was sent."""
         recorder.take(self.label, StepKind.CONNECT, local=source or "")
 
     def send(self, data: bytes) -> bool:
@@ -217,6 +231,8 @@ class Connection:
         return answer
 
     def _is_accepted(self) -> bool | None:
+        if self._proxied:
+            return None
         return is_accepted(self.socket.family, self.address, (self.local_host, self.local_port))
 
     def _say_more(self, data: bytes) -> None:

@@ -5,6 +5,7 @@ import socket
 import time
 from typing import NamedTuple
 
+from conformance.net.addresses import socket_address, zoned
 from conformance.trace.recording import Recorder, StepKind
 from tcrp import Address, Down, Membership
 
@@ -32,6 +33,7 @@ class Peer:
         """`local`: how the recording tells of the address it is bound to, where that matters. `user`: whose it is to
         be, where there is no membership yet.
         """
+        self._bound_to = bind_to
         self.socket = _udp_socket(family, bind_to, port)
         self.membership = membership
         self.recorder = recorder
@@ -60,13 +62,15 @@ class Peer:
     @property
     def address(self) -> Address:
         host, port = self.socket.getsockname()[:2]
-        return host, port
+        return zoned(host, self._bound_to), port
 
-    def take_in(self, datagram: Datagram, note: str) -> None:
-        """Put a datagram that has come into the inbox. `note`: where it came from, if not from the server's port."""
+    def take_in(self, datagram: Datagram, note: str, came: bytes) -> None:
+        """Put a datagram that has come into the inbox. `note`: where it came from, if not from the server's port;
+        `came`: its bytes as they came, which may be encrypted.
+        """
         self._bytes += len(datagram.data)
         if len(self.inbox) < MOST_DATAGRAMS and self._bytes < MOST_BYTES:
-            self.took(StepKind.HEAR, datagram.data, note)
+            self.took(StepKind.HEAR, came, note)
             self.inbox.append(datagram)
 
     def forget(self) -> None:
@@ -79,8 +83,14 @@ class Peer:
         left_behind = copy.copy(self)
         left_behind.membership, left_behind.inbox, left_behind.kept = None, [], False
         self.label, self.opened = self.recorder.peer(self.member.user), False
-        self.socket = _udp_socket(left_behind.socket.family, left_behind.socket.getsockname()[0])
+        self.socket = _udp_socket(left_behind.socket.family, self._bound_to)
         return left_behind
+
+    def exchange(self, other: "Peer") -> None:
+        """Go on from the other's port, and the other from this one's. What has come stays with whom it came to."""
+        self.socket, other.socket = other.socket, self.socket
+        self.label, other.label = other.label, self.label
+        self.opened, other.opened = other.opened, self.opened
 
     def took(self, does: StepKind, data: bytes = b"", note: str = "") -> None:
         """Take down what this peer does; with the first, that its socket was opened."""
@@ -102,8 +112,10 @@ class Peer:
 def _udp_socket(family: int, host: str, port: int = 0) -> socket.socket:
     made = socket.socket(family, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    if port:  # a proxy may still show it to the server
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((host, port))
+        made.bind(socket_address(host, port))
     except OSError:
         made.close()
         raise

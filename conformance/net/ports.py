@@ -76,8 +76,8 @@ def is_listening(endpoint: Endpoint, *, udp: bool = True) -> bool:
 
 
 def has_udp(endpoint: Endpoint) -> bool:
-    """Whether a program of this machine has the endpoint's UDP port, as far as the kernel tells."""
-    return kernel.is_open(socket.SOCK_DGRAM, endpoint.udp) is not False
+    """Whether a program of this machine has the endpoint's UDP port, as far as the kernel tells, or it needs none."""
+    return endpoint.udp is None or kernel.is_open(socket.SOCK_DGRAM, endpoint.udp) is not False
 
 
 def _is_served(host: str, port: int) -> bool:
@@ -98,6 +98,8 @@ def _open_ports(endpoint: Endpoint) -> str:
     taken = []
     if endpoint.tcp is not None and is_listening(endpoint, udp=False):
         taken.append(f"TCP port {endpoint.tcp}{_owner(socket.SOCK_STREAM, endpoint.tcp)}")
+    if endpoint.udp is None:
+        return " and ".join(taken)
     with socket.socket(family_of(endpoint.host), socket.SOCK_DGRAM) as tried:
         try:
             tried.bind((endpoint.host, endpoint.udp))

@@ -12,9 +12,11 @@ import time
 from weakref import WeakSet
 
 from conformance.net import guard, time_wait
-from conformance.net.addresses import Unreachable, is_of_this_machine, resolve
+from conformance.net.addresses import Unreachable, is_of_this_machine
+from conformance.net.naming import found_at
 from conformance.net.offspring import VARIABLE, Offspring, adopt, how_it_ended
 from conformance.net.output import Output
+from conformance.net.ownership import is_all_of_others
 from conformance.net.ports import (
     HALF_OPEN_SECONDS,
     POLL_SECONDS,
@@ -79,6 +81,11 @@ class ProcessTarget:
         self._frees = True
         self._connections: WeakSet[socket.socket] = WeakSet()
         self.endpoint = endpoint or Endpoint("127.0.0.1", *defaults)
+
+    @property
+    def server(self) -> Endpoint:
+        """Where the server's own sockets are."""
+        return self.endpoint
 
     @property
     def renewable(self) -> bool:
@@ -147,7 +154,7 @@ class ProcessTarget:
         self._output = Output([os.dup(stream.fileno()) for stream in (process.stdout, process.stderr)], self._is_ready)
         process.stdout.close()
         process.stderr.close()
-        self.endpoint = resolve(self._wait_until_ready(endpoint, taken))
+        self.endpoint = found_at(self._wait_until_ready(endpoint, taken))
         self._started = True
 
     def ended(self) -> str | None:
@@ -165,6 +172,11 @@ class ProcessTarget:
             return False
         self._in_background = True
         return True
+
+    def processes(self) -> list[int]:
+        """The ids of what runs of it: the command's own process, and what that has started."""
+        own = [] if self._process is None else [self._process.pid]
+        return [*own, *self._offspring.living()]
 
     def begin(self) -> None:
         """What it prints from now on belongs to the next test."""
@@ -285,6 +297,9 @@ class ProcessTarget:
                     return served
                 other = f"; another program is on {taken}" if taken else BACKGROUND if self._left() else ""
                 raise EndedEarly(f"{how} before it was ready{self._last_words()}{other}")
+            if says_so and taken and is_all_of_others(served, self.processes()):
+                self.kill()
+                raise Unreachable(f"it says that it is ready, but another program is on {taken}: end that")
             now = time.monotonic()
             if says_so or (not taken and _is_served(endpoint)):
                 half_open = half_open or now

@@ -35,7 +35,7 @@ def is_stuck(endpoint: Endpoint, seconds: float) -> bool:
     """Whether the server has closed its UDP port, or takes nothing of what waits at one of its ports for so many
     seconds. False where the kernel does not tell.
     """
-    if kernel.is_open(socket.SOCK_DGRAM, endpoint.udp) is False:
+    if endpoint.udp is not None and kernel.is_open(socket.SOCK_DGRAM, endpoint.udp) is False:
         return True
     for kind, port in ((socket.SOCK_DGRAM, endpoint.udp), (socket.SOCK_STREAM, endpoint.tcp)):
         queue = Queue(kind)

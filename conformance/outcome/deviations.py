@@ -8,13 +8,13 @@ until = 2026-12-31                        # optional: the last day on which it m
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from conformance.outcome.verdicts import BROKEN, KEPT
+from conformance.outcome.verdicts import BROKEN, KEPT, Judgement, Verdict
 from conformance.spec.clauses import clause
 
 KEYS = ("clause", "reason", "link", "until")
@@ -73,6 +73,19 @@ def state(deviation: Deviation, verdict: str | None, today: date) -> State:
     if verdict not in BROKEN:
         return "unjudged"
     return "expired" if deviation.until is not None and today > deviation.until else "known"
+
+
+def excused(judgement: Judgement, deviations: Sequence[Deviation], today: date) -> Judgement:
+    """The judgement, with the verdict `known` if its clause is listed and may fail today."""
+    listed = listed_for(judgement.clause.id, deviations)
+    if listed is not None and state(listed, judgement.verdict, today) == "known":
+        judgement.verdict = Verdict.KNOWN
+    return judgement
+
+
+def listed_for(clause_id: str, deviations: Sequence[Deviation]) -> Deviation | None:
+    """The deviation that is listed for a clause."""
+    return next((one for one in deviations if one.clause == clause_id), None)
 
 
 def _read(where: str, row: Mapping[str, Any]) -> Deviation:

@@ -7,11 +7,20 @@ from typing import Any, NamedTuple, NoReturn, Self
 from conformance.outcome.trouble import Trouble
 from conformance.trace.names import NameState
 from conformance.trace.recording import Step, Steps
+from conformance.trace.text import visible
 
 OUTCOMES = "tcrp_outcomes"
 """The attribute of pytest's report of a test that holds the outcomes."""
+VERDICT = "tcrp_verdict"
+"""The attribute of pytest's report of a test that found something which does not make the run fail: what it is."""
 PLAIN_CONVERSATION = "the plain conversation"
 """In place of the test's name, where no test but the conversation before them found something."""
+
+
+TESTED, COMPARED, PROBED = "test", "comparison", "probe"
+"""How a clause was judged: by a test of the suite, by comparing the server with itself, or while its dialect was
+searched for.
+"""
 
 
 class Check(NamedTuple):
@@ -37,6 +46,8 @@ class Finding(Exception):
     example: Mapping[str, Any] | None = None
     steps: Steps | None = None
     names: NameState | None = None
+    held = 0
+    """How often the conversation has failed, and never passed; 0 if that is not known yet."""
     stopped = False
     """The test has stopped the server, as it was to."""
 
@@ -46,12 +57,12 @@ class Mismatch(Finding, AssertionError):
     offset of the byte that is wrong in them.
 
     `clause`: the clause broken, where it is not the one under test (the plain conversation that every test needs).
-    `check`: how a program can see it.
+    `check`: how a program can see it. `certain`: no path explains it, since none changes bytes or delays an answer.
     """
 
     def __init__(
         self, expected: str, actual: str, *, data: bytes | None = None, clause: str | None = None,
-        at: int | None = None, check: Check | None = None,
+        at: int | None = None, check: Check | None = None, certain: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(f"expected {expected}; got {actual}")
         self.expected = expected
@@ -60,6 +71,7 @@ class Mismatch(Finding, AssertionError):
         self.clause = clause
         self.at = at
         self.check = check
+        self.held = int(certain)
 
 
 class TargetLost(Finding):
@@ -74,11 +86,15 @@ OUT_OF_TIME = "not judged within --max-time"
 """What the message of an outcome begins with that says nothing of its clause, since the time of the run was over."""
 
 
+TOO_LARGE = "the path carries datagrams of at most"
+"""What the message of an outcome begins with whose test sends more than the path carries."""
+
+
 def unsupported(reason: str) -> NoReturn:
     """Give up judging, with the reason: the verdict is `unsupported`."""
     import pytest  # here, so that clauses can be listed and explained without it
 
-    pytest.skip(reason)
+    pytest.skip(visible(reason))
 
 
 class Evidence(NamedTuple):
@@ -111,7 +127,7 @@ class Evidence(NamedTuple):
 
 class Outcome(NamedTuple):
     """What one test said about its clause. `result`: pass, fail, unsupported, crash or error; `data`: the bytes on
-    which the finding hinges.
+    which the finding hinges; `how`: TESTED, COMPARED or PROBED.
     """
 
     clause: str
@@ -124,6 +140,7 @@ class Outcome(NamedTuple):
     data: bytes | None = None
     message: str | None = None
     evidence: Evidence | None = None
+    how: str = TESTED
 
     def as_json(self) -> str:
         """For another process: a worker of pytest-xdist hands its outcomes on."""

@@ -1,11 +1,13 @@
 """From outcomes of tests to one verdict a clause, and from verdicts to an exit code."""
 
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from pathlib import Path
 
-from conformance.outcome.findings import OUT_OF_TIME, Outcome
+from conformance.outcome.findings import OUT_OF_TIME, TOO_LARGE, Outcome
 from conformance.spec.clauses import Clause, Level
 
 
@@ -68,6 +70,17 @@ class CommandError(Exception):
         return type(self), (str(self), self.code)
 
 
+def in_a_line(error: BaseException) -> str:
+    """An error that nobody expected, in one line, with its place."""
+    if isinstance(error, OSError) and error.strerror:
+        file = f": {error.filename}" if error.filename is not None else ""
+        return f"{error.strerror}{file}"
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({Path(one.filename).name}:{one.lineno})" for one in last)
+    text = " ".join(str(error).split())
+    return f"the suite itself failed, please report it: {type(error).__name__}{f': {text}' if text else ''}{place}"
+
+
 @dataclass
 class Judgement:
     """One clause's verdict, with the outcome that decides it."""
@@ -94,14 +107,18 @@ _WORST_FIRST = ("error", "crash", "fail", "unsupported", "pass")
 
 
 def judge(clause: Clause, outcomes: Iterable[Outcome]) -> Judgement:
-    """The worst outcome decides; a test that passes outweighs one that could not judge, but for want of time."""
+    """The worst outcome decides; a test that passes outweighs one that could not judge, but for want of time, or of a
+    path that carries what it sends.
+    """
     outcomes = list(outcomes)
     results = {outcome.result for outcome in outcomes}
-    unjudged = any(map(_is_cut_short, outcomes)) or "pass" not in results
+    unjudged = any(_is_cut_short(one) or _is_too_large(one) for one in outcomes) or "pass" not in results
     order = [r for r in _WORST_FIRST if r != "unsupported" or unjudged]
     result = next((r for r in order if r in results), None)
     deciding = [outcome for outcome in outcomes if outcome.result == result]
-    decisive = min(deciding, key=lambda one: (_is_flaky(one), not _is_cut_short(one)), default=None)
+    decisive = min(
+        deciding, key=lambda one: (_is_flaky(one), not _is_cut_short(one), not _is_too_large(one)), default=None
+    )
     verdict = _verdict(clause, result)
     if verdict is Verdict.FAIL and decisive is not None and _is_flaky(decisive):
         verdict = Verdict.FLAKY
@@ -139,6 +156,23 @@ def _is_cut_short(outcome: Outcome) -> bool:
     return outcome.result == "unsupported" and (outcome.message or "").startswith(OUT_OF_TIME)
 
 
+def _is_too_large(outcome: Outcome) -> bool:
+    return outcome.result == "unsupported" and (outcome.message or "").startswith(TOO_LARGE)
+
+
+def counts_as_failure(judgement: Judgement, level: Level) -> bool:
+    """Whether a rule at least as binding as `level` is broken, and not listed as such. A MUST always is."""
+    match judgement.verdict:
+        case Verdict.FAIL | Verdict.FLAKY:
+            return True
+        case Verdict.WEAK:
+            return level is not Level.MUST
+        case Verdict.INFO:
+            return level is Level.MAY and judgement.outcome is not None and judgement.outcome.result == "fail"
+        case _:
+            return False
+
+
 def exit_code(
     judgements: Iterable[Judgement], level: Level = Level.MUST, *, interrupted: bool = False, died: bool = False,
     red: bool = False,
@@ -148,11 +182,6 @@ def exit_code(
     """
     judgements = list(judgements)
     verdicts = {judgement.verdict for judgement in judgements}
-    failing = {Verdict.FAIL, Verdict.FLAKY} if level is Level.MUST else {Verdict.FAIL, Verdict.FLAKY, Verdict.WEAK}
-    broken_may = level is Level.MAY and any(
-        judgement.verdict is Verdict.INFO and judgement.outcome and judgement.outcome.result == "fail"
-        for judgement in judgements
-    )
     if not interrupted and verdicts <= {Verdict.UNSUPPORTED}:
         return Exit.NOTHING
     if interrupted:
@@ -161,7 +190,7 @@ def exit_code(
         return Exit.SUITE_FAULT
     if died or Verdict.CRASH in verdicts:
         return Exit.DIED
-    if verdicts & failing or broken_may or red:
+    if red or any(counts_as_failure(one, level) for one in judgements):
         return Exit.FAILED
     if any(map(is_cut_short, judgements)):
         return Exit.NOTHING

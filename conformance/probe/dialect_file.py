@@ -27,7 +27,6 @@ _NEVER_ASKED = {
 def toml(notes: Notebook, settings: Settings, head: Sequence[str]) -> str:
     """The text of the dialect file. `head`: lines for its beginning."""
     about = [*head, *(f"not in this file: {remark}" for remark in notes.remarks)]
-    about += [f"{key} is assumed: {why}" for key, why in _NEVER_ASKED.items() if key not in notes.learnt]
     comments = {key: _wrapped([text]) for key, text in notes.comments().items() if key}
     return file.dumps(settings, {"": _wrapped(about), **comments})
 
@@ -46,14 +45,17 @@ def settings_of(notes: Notebook, name: str, endpoint: Endpoint) -> Settings:
     Settings that do not go together are taken out of the notebook, with a remark.
     """
     problems = 0
+    for key, why in _NEVER_ASKED.items():
+        notes.leave_open(key, why)
     while True:
-        settings = notes.settings(name, endpoint.tcp, endpoint.udp)
+        settings = notes.settings(name, endpoint.tcp, endpoint.udp or Settings().ports.udp)
         try:
             return file.loads(file.dumps(settings), f"{name}.toml")
         except DialectFileError as error:
             problems += 1
             for key in _in_the_way(notes, str(error), problems):
                 del notes.learnt[key]
+                notes.leave_open(key, "it does not go together with what else was learnt")
                 notes.remark(f"{key} is left out: {error}")
 
 

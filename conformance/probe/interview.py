@@ -16,10 +16,10 @@ from conformance.probe.questions.chat.delivering import (
 from conformance.probe.questions.chat.layout_search import LayoutSearch
 from conformance.probe.questions.chat.leaving import learn_leaving
 from conformance.probe.questions.chat.notices import learn_joined
-from conformance.probe.questions.chat.talk import NoChat
+from conformance.probe.questions.chat.talk import ChatFacts, NoChat
 from conformance.probe.questions.requests.asking import AnsweredRequest
 from conformance.probe.questions.requests.framing import learn_framing, learn_token
-from conformance.probe.questions.requests.narrowing import narrow
+from conformance.probe.questions.requests.narrowing import check_user_key, narrow
 from conformance.probe.questions.requests.refusals import Refusals, ask_malformed, ask_password, ask_refusals
 from conformance.probe.questions.requests.statuses import learn_status
 from conformance.probe.random_names import random_room
@@ -27,6 +27,12 @@ from conformance.probe.verifying import Verifier
 from conformance.probe.wire.server import Died
 from conformance.probe.wire.timing import OutOfTime
 from tcrp.dialects.framed import Framed
+
+AGAIN_PATIENCE = 2.0
+"""Factor of the waits where chat is asked again."""
+_OF_CHAT = ("up.", "down.", "chat.", "notices.", "address.", "request.address", "request.ip-key", "request.port-key")
+"""What the keys of answers about chat begin with."""
+NO_UDP = "the endpoint has no UDP"
 
 
 class Interview:
@@ -41,6 +47,8 @@ class Interview:
         self._name = name
         self._refusals = Refusals()
         self._join: AnsweredRequest | None = None
+        self._shape = self._requester.facts.shape
+        """The shape of requests before chat was learnt."""
         self._wide: AnsweredRequest | None = None
         """The reply to a CREATE of a room whose name has fewer characters than bytes."""
 
@@ -59,13 +67,14 @@ class Interview:
         requester = self._requester
         self._stage("requests", lambda: narrow(requester))
         self._stage("refusals", self._ask_refusals)
+        self._stage("passwords", self._ask_password)
         self._stage("chat", self._learn_chat)
         if not self._chat.facts.deliveries and not self._chat.facts.missing:
             self._chat.facts.missing = "no datagram reached anybody before the time for questions was over"
-        self._stage("passwords", lambda: ask_password(requester, self._refusals))
         self._conclude()
         if not self._wire.server.owned:  # what follows ends some servers
             self._stage("verification", self._verify_early)
+        self._stage("the key of the user name", lambda: check_user_key(requester))
         self._stage("malformed requests", lambda: ask_malformed(requester, self._refusals))
         if not self._chat.facts.missing:
             self._stage("messages that are not UTF-8", lambda: self._unless_silent(learn_bytes))
@@ -84,14 +93,14 @@ class Interview:
     def _stage(self, what: str, ask: Callable[[], None]) -> None:
         """Ask one group of questions. Whatever ends it does not end the others, but for the server's death."""
         if self._wire.server.died is not None:
-            self._notes.not_learnt(what, "the server had died")
+            self._notes.leave_open(what, "the server had died")
             return
         try:
             ask()
         except Died as died:
             self._wire.server.died = str(died)
         except OutOfTime:
-            self._notes.not_learnt(what, "the time for questions was over")
+            self._notes.leave_open(what, "the time for questions was over")
 
     def _ask_refusals(self) -> None:
         requester = self._requester
@@ -103,8 +112,34 @@ class Interview:
             name = f"部屋{random_room()[:5]}"
             self._wide = requester.ask("CREATE of a room named in Japanese", name, "alicia")
 
+    def _ask_password(self) -> None:
+        """Passwords are hashed, which is slow on purpose; what comes after is not waited for so long."""
+        timing = self._wire.timing
+        patience = timing.patience
+        try:
+            ask_password(self._requester, self._refusals)
+        finally:
+            timing.patience = patience
+
+    def ask_chat_again(self) -> None:
+        """Drop what was learnt of chat, which did not come true, and ask once more, more patiently."""
+        facts, notes = self._requester.facts, self._notes
+        for key in [key for key in notes.learnt if key.startswith(_OF_CHAT)]:
+            del notes.learnt[key]
+        vars(self._chat.facts).update(vars(ChatFacts()))
+        facts.shape, facts.shares_port = self._shape, True
+        self._wire.timing.patience = max(AGAIN_PATIENCE, self._wire.timing.patience)
+        self._stage("chat", self._learn_chat)
+        if not self._chat.facts.deliveries and not self._chat.facts.missing:
+            self._chat.facts.missing = "no datagram reached anybody before the time for questions was over"
+        self._conclude()
+
     def _learn_chat(self) -> None:
+        self._shape = self._requester.facts.shape
         search = LayoutSearch(self._chat)
+        if not self._wire.server.has_udp:
+            self._chat.facts.missing = NO_UDP
+            return
         try:
             if not search.port.is_open():
                 self._chat.facts.missing = f"nothing listens on UDP port {self._wire.server.udp[1]}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any
 
 from tcrp.dialects.settings import NoticeSettings, Settings
@@ -44,13 +45,15 @@ class Learnt:
 class Notebook:
     """What has been learnt.
 
-    `learnt`: settings by their dotted keys; `unknown`: by the key why a setting is open; `remarks`: what was seen and
-    cannot stand in a dialect file.
+    `learnt`: settings by their dotted keys; `unknown`: by the key why a setting is open; `doubts`: by the key, or the
+    table, why nothing may rest on it, such as a verification that failed; `remarks`: what was seen and cannot stand in
+    a dialect file.
     """
 
     def __init__(self) -> None:
         self.learnt: dict[str, Learnt] = {}
         self.unknown: dict[str, str] = {}
+        self.doubts: dict[str, str] = {}
         self.remarks: list[str] = []
         self._tokens: set[bytes] = set()
 
@@ -61,16 +64,31 @@ class Notebook:
         """Take down a setting, in place of one that was there. The arguments are those of Learnt."""
         self.learnt[key] = Learnt(value, sure, why, data, accepts)
         self.unknown.pop(key, None)
+        self.doubts.pop(key, None)
 
-    def not_learnt(self, key: str, why: str) -> None:
+    def leave_open(self, key: str, why: str) -> None:
         """Take down that a setting is open, and why. One that is known stays."""
         if key not in self.learnt:
             self.unknown[key] = why
+
+    def settle(self, key: str) -> None:
+        """Take down that a setting is open no more, although it has no value of its own."""
+        self.unknown.pop(key, None)
 
     def hide(self, token: bytes) -> None:
         """From now on evidence shows that this token was there, and not what it was."""
         if len(token) >= SHORTEST_SECRET:
             self._tokens.add(token)
+
+    def doubt(self, key: str, why: str) -> None:
+        """Take down that nothing may rest on a setting, or on a table of them, and why. The first reason stays."""
+        self.doubts.setdefault(key, why)
+
+    @property
+    def not_learnt(self) -> dict[str, str]:
+        """What is open, assumed or doubted: keys and tables of a dialect file, and why."""
+        assumed = {key: one.why for key, one in self.learnt.items() if one.sure is Sure.ASSUMED}
+        return {**{key: why for key, why in self.unknown.items() if "." in key}, **assumed, **self.doubts}
 
     def remark(self, text: str) -> None:
         """Take down what no dialect file can say."""
@@ -90,7 +108,9 @@ class Notebook:
         settings: Settings = replace(Settings(), name=name)
         for key, learnt in {"ports.tcp": Learnt(tcp or False, Sure.SURE, ""), **self.learnt}.items():
             settings = with_setting(settings, key, learnt.value)
-        return replace(settings, ports=replace(settings.ports, udp=udp))
+        if "request.password-key" not in self.learnt:
+            settings = with_setting(settings, "request.password-key", False)
+        return replace(settings, ports=replace(settings.ports, udp=udp), not_learnt=MappingProxyType(self.not_learnt))
 
     def comments(self) -> dict[str, str]:
         """The comments of a dialect file by their keys: how sure a setting is, and its evidence."""

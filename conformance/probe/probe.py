@@ -12,18 +12,24 @@ from conformance.probe.questions.chat.talk import NoChat
 from conformance.probe.questions.requests.asking import Requester
 from conformance.probe.questions.requests.search import RequestSearch
 from conformance.probe.result import Probed, ResultWriter
-from conformance.probe.verifying import Verifier
+from conformance.probe.verifying import Verified, Verifier
+from conformance.probe.whole import WholeVerification
 from conformance.probe.wire.server import Died
 from conformance.probe.wire.tcp import Tell
 from conformance.probe.wire.timing import OutOfTime
 from conformance.probe.wire.wire import Wire
+from tcrp.dialects.framed import Framed
 
 __all__ = ["Probed", "Tell", "probe"]
 
 SECONDS = 22.0
 """How long questions are asked. What was learnt is verified after that, and all of it takes less than 30 s."""
+NOT_HEARD = ("down", "address", "chat", "notices")
+"""Tables of which nothing is known where members do not hear each other."""
 LIKELY = 8
-"""How many shapes of requests are tried before the built-in dialects that are code."""
+"""How many shapes of requests are tried before the built-in dialects that are code, if the server is ours to start
+anew. A request of these dialects is a huge size to other servers: somebody else's gets all plausible shapes before.
+"""
 
 
 def probe(target: Target, *, name: str = "probed", seconds: float = SECONDS, tell: Tell = lambda text: None) -> Probed:
@@ -39,6 +45,7 @@ def probe(target: Target, *, name: str = "probed", seconds: float = SECONDS, tel
     finally:
         wire.close()
     result.died = wire.server.died
+    result.killers, result.exchanges = wire.server.killers, wire.tcp.exchanges
     result.seconds = time.monotonic() - begun
     return result
 
@@ -60,15 +67,20 @@ class _Probe:
         if not self._wire.server.has_tcp:
             return self._probe_udp()
         try:
-            found = self._search.find(most=LIKELY)
+            found = self._search.find(most=LIKELY if self._wire.server.owned else self._search.plausible)
             if not found:
                 if (built_in := self._speaks_built_in()) is not None:
                     return built_in
+                if self._wire.server.died is not None:
+                    raise Died(self._wire.server.died)
                 found = self._search.find()
         except Died as died:
-            return self._died_at_first(died)
+            found = self._search.take_second_best()
+            if not found:
+                return self._died_at_first(died)
+            self._wire.server.died = str(died)
         except OutOfTime:
-            found = False
+            found = self._search.take_second_best()
         if not found:
             return self._writer.not_understood(self._search.first_unread)
         self._interview.ask_all()
@@ -80,7 +92,7 @@ class _Probe:
     def _died_at_first(self, died: Died) -> Probed:
         """No request was understood before the server was gone. It may have UDP alone."""
         if self._wire.tcp.exchanges:
-            return self._writer.gone(str(died))
+            return self._writer.gone(str(died), self._search.first_unread)
         registration = bytes([len("alicia")]) + b"alicia"  # of stage 1
         is_open = not refuses(self._wire.udp.connected(), registration, 0.2)
         if is_open and (built_in := self._speaks_built_in(tcp=False)) is not None:
@@ -92,6 +104,13 @@ class _Probe:
         chats, verifier = not self._chat.facts.missing, self._verifier
         dialect = self._interview.dialect
         verified = verifier.verify(dialect, chat=chats)
+        lacks_chat = "join" in verified.worked and chats and verifier.early.failed
+        if verified.failed and lacks_chat and self._wire.server.died is None:
+            self._interview.ask_chat_again()
+            dialect, chats = self._interview.dialect, not self._chat.facts.missing
+            verified = verifier.verify(dialect, chat=chats)
+        if not verified.failed and self._wire.server.died is None:
+            verified = self._verify_whole(dialect, verified)
         if verified.failed and not verifier.early.failed and self._wire.server.killers:
             verified = verifier.early  # a question that was asked later has ended chat
         if self._wire.server.died is None and (verified.failed or not chats):
@@ -108,7 +127,34 @@ class _Probe:
             by_name = verifier.verify(near.dialect, chat=True)
             if not by_name.failed:
                 return self._writer.built_in(near.dialect, by_name)
-        return self._writer.described(dialect.settings, verified, near)
+        self._doubt(verified)
+        return self._writer.described(self._interview.dialect.settings, verified, near)
+
+    def _verify_whole(self, dialect: Framed, verified: Verified) -> Verified:
+        """What worked of the rest too. What did not is doubted in the notebook."""
+        try:
+            more = WholeVerification(self._wire, dialect, self._result.notes, chat=verified.chats).run()
+        except Died as died:
+            if self._wire.server.owned:
+                self._wire.server.renew()
+            else:
+                self._wire.server.died = str(died)
+            return verified
+        return verified._replace(worked=(*verified.worked, *more))
+
+    def _doubt(self, verified: Verified) -> None:
+        """Nothing may rest on what did not work."""
+        notes = self._result.notes
+        if not verified.chats:
+            why = self._chat.facts.missing or verified.failed or "no message came both ways"
+            for table in NOT_HEARD if self._chat.facts.deliveries else ("up", *NOT_HEARD):
+                notes.doubt(table, why)
+            if notes.value("token.form") == "raw" and notes.value("reply.framing") == "none":
+                notes.doubt(
+                    "token", "no datagram with what came in its place reached anybody, so it may be something else"
+                )
+        if "join" not in verified.worked:
+            notes.doubt("request.join", verified.failed)
 
     def _speaks_built_in(self, *, tcp: bool = True) -> Probed | None:
         """The result for the first built-in dialect that is code and works. None: none does."""

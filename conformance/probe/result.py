@@ -12,6 +12,8 @@ from conformance.probe.questions.built_in import Compared
 from conformance.probe.questions.chat.talk import ChatFacts
 from conformance.probe.questions.requests.asking import AnsweredRequest
 from conformance.probe.verifying import Verified
+from conformance.probe.wire.server import Killer
+from conformance.probe.wire.tcp import RawExchange
 from conformance.probe.wire.wire import Wire
 from tcrp import Dialect
 from tcrp.dialects.framed import Framed
@@ -31,7 +33,8 @@ class Probed:
     """What a probe found. `dialect` is None if nothing was understood.
 
     `name`: a built-in dialect's; else `toml` is the text of a dialect file. `part`: what does not work, in words;
-    `died`: the server did, and after what. `lines`: all of it, for a person; `seconds`: how long it took.
+    `died`: the server did, and after what; `killers`: all that it did not survive, oldest first; `exchanges`: every
+    request with its answer. `lines`: all of it, for a person; `seconds`: how long it took.
     """
 
     dialect: Dialect | None = None
@@ -39,6 +42,8 @@ class Probed:
     toml: str | None = None
     part: str = ""
     died: str | None = None
+    killers: list[Killer] = field(default_factory=list)
+    exchanges: list[RawExchange] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     notes: Notebook = field(default_factory=Notebook)
     seconds: float = 0.0
@@ -104,16 +109,20 @@ class ResultWriter:
         self._result.lines = [f"no dialect: {why}", *self._killers()]
         return self._result
 
-    def gone(self, why: str) -> Probed:
-        """The server died before anything was found."""
+    def gone(self, why: str, first_unread: AnsweredRequest | None = None) -> Probed:
+        """The server died before anything was found. `first_unread`: the first reply of all, if any came."""
         self._wire.server.died = why
-        return self.nothing(f"the server died: {why}")
+        result = self.nothing(f"the server died: {why}")
+        result.lines += _unreadable(first_unread) if first_unread is not None else ()
+        return result
 
     def _rest(self) -> Iterator[str]:
         """What the table does not say."""
-        for key, why in self._notes.unknown.items():
-            yield f"  not learnt  {key}: {why}"
-        yield "  not learnt  idle: idle times are longer than a probe (60 s assumed)"
+        reasons: dict[str, list[str]] = {}
+        for key, why in self._notes.not_learnt.items():
+            reasons.setdefault(why, []).append(key)
+        for why, keys in reasons.items():
+            yield f"  not learnt  {', '.join(keys)}: {why}"
         for remark in self._notes.remarks:
             yield f"  also seen   {remark}"
         if self._chat.missing:

@@ -9,9 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from conformance.impair.impairment import parse_impairment
+from conformance.net.elsewhere import elsewhere
 from conformance.net.target import Unreachable, target_of
 from conformance.outcome.verdicts import CommandError, Exit
 from conformance.probe.probe import Probed, Tell, probe
+from conformance.trace.text import printable
 from tcrp.dialects import DEFAULT, get
 
 
@@ -19,7 +22,10 @@ def run(arguments: argparse.Namespace) -> Exit:
     """What the arguments of the command line ask for. Raises CommandError."""
     output = Path(arguments.output) if arguments.output is not None else None
     try:
-        target = target_of(arguments.target, arguments.exec, get(DEFAULT).ports, arguments.ready_timeout)
+        impairment = None if arguments.impair is None else parse_impairment(arguments.impair)
+        target = target_of(
+            arguments.target, arguments.exec, get(DEFAULT).ports, arguments.ready_timeout, impairment=impairment
+        )
         if output is not None:
             _check_writable(output)  # before half a minute of work
         try:
@@ -27,13 +33,16 @@ def run(arguments: argparse.Namespace) -> Exit:
             name = "".join(c if c.isalnum() or c in "._-" else "-" for c in output.stem) if output else ""
             with _progress() as tell:
                 found = probe(target, name=name or "probed", tell=tell)
+        except Unreachable as unreachable:
+            where = elsewhere(target.endpoint)
+            raise Unreachable(f"{unreachable}; {where}" if where else str(unreachable)) from None
         finally:
             target.stop()
     except ValueError as error:
         raise CommandError(str(error)) from None
     except Unreachable as unreachable:
         raise CommandError(f"unreachable: {unreachable}", Exit.UNREACHABLE) from None
-    print("\n".join(found.lines))
+    print("\n".join(map(printable, found.lines)))
     _publish(found, output)
     print(f"\n{found.seconds:.1f} s")
     return found.code
@@ -73,4 +82,4 @@ def _progress() -> Iterator[Tell]:
         yield lambda text: None
         return
     with console.status("") as status:
-        yield lambda text: status.update(Text(text[: max(20, console.width - 6)], "dim"))
+        yield lambda text: status.update(Text(printable(text)[: max(20, console.width - 6)], "dim"))

@@ -1,4 +1,7 @@
-"""Whether a dialect works: a room, a guest, and a message each way, through its own conversation and codec."""
+"""Whether a dialect works: a room, a guest, and a message each way, through its own conversation and codec.
+
+The rest of a dialect is verified in `whole`.
+"""
 
 import contextlib
 import socket
@@ -32,6 +35,10 @@ MOST_BYTES = 1 << 17
 """Upper bound of what is read of one answer, in bytes."""
 MOST_SECONDS = 10.0
 """How long a server may go on sending after the time for its answer is over."""
+CHAT = "two-way chat"
+"""The step of a verification in which messages come both ways."""
+PORTS_TRIED = 8
+"""How many ports are tried for a member that has the same one on TCP and UDP."""
 ROUNDS = 3
 """How often the members register and speak."""
 ATTEMPTS = 2
@@ -44,6 +51,11 @@ class Verified(NamedTuple):
     worked: tuple[str, ...]
     failed: str = ""
 
+    @property
+    def chats(self) -> bool:
+        """Whether messages came both ways."""
+        return CHAT in self.worked
+
     def __str__(self) -> str:
         said = f"verified: {', '.join(self.worked)}" if self.worked else "verified: nothing"
         return f"{said}; not: {self.failed}" if self.failed else said
@@ -54,10 +66,10 @@ def verify(wire: Wire, dialect: Dialect, *, chat: bool = True) -> Verified:
 
     Raises Died if nothing listens any more.
     """
-    verification = _Verification(wire, dialect)
+    verification = Verification(wire, dialect)
     try:
         verification.run(chat=chat)
-    except _NotVerified as failed:
+    except NotVerified as failed:
         return Verified(tuple(verification.worked), str(failed))
     except LocalProtocolError as error:
         return Verified(tuple(verification.worked), f"this dialect cannot say it: {error}")
@@ -102,18 +114,22 @@ class Verifier:
         return verified
 
 
-class _NotVerified(Exception):
-    """A step did not work. The message says which one and why."""
+class NotVerified(Exception):
+    """A step did not work. The message says which one and why. `refused`: the answer, if it was a refusal."""
+
+    def __init__(self, why: str, refused: Refused | None = None) -> None:
+        super().__init__(why)
+        self.refused = refused
 
 
-class _Member(NamedTuple):
+class VerifiedMember(NamedTuple):
     """A member that is in, and its socket."""
 
     membership: Membership
     socket: UdpSocket
 
 
-class _Verification:
+class Verification:
     """One plain conversation. `worked`: its steps that worked; `sockets`: all that were opened."""
 
     def __init__(self, wire: Wire, dialect: Dialect) -> None:
@@ -123,41 +139,60 @@ class _Verification:
         self._dialect = dialect
 
     def run(self, *, chat: bool) -> None:
-        """Hold it. Raises _NotVerified for a step that does not work, LocalProtocolError, and Died."""
+        """Hold it. Raises NotVerified for a step that does not work, LocalProtocolError, and Died."""
         can = self._dialect.can
         # where the server may not choose how passwords are kept, a room has one
         password = "Secret1" if can.capacity or can.listing else None
         create = Create(random_room(), "alicia", password, 4 if can.capacity else None)
-        host = self._enter(create, "create")
+        host = self.enter(create, "create")
         invite = host.membership.token if can.invites else None
-        guest = self._enter(Join(create.room, "bob", password, invite=invite), "join")
+        guest = self.enter(Join(create.room, "bob", password, invite=invite), "join")
         if chat:
-            self._talk(host, guest)
-            self.worked.append("two-way chat")
+            self.talk(host, guest)
+            self.worked.append(CHAT)
             for member in (guest, host):
                 if (data := self._dialect.write_up(member.membership, UpKind.LEAVE)) is not None:
                     self._wire.udp.send(member.socket, data, f"leaving as in {self._dialect.name}")
 
-    def _open(self, user: str, host: str | None = None, port: int = 0) -> UdpSocket:
+    def open(self, user: str, host: str | None = None, port: int = 0) -> UdpSocket:
+        """A socket for this user, closed when the verification is over."""
         self.sockets.append(self._wire.udp.open(user, host, port))
         return self.sockets[-1]
 
-    def _enter(self, want: Create | Join, what: str) -> _Member:
-        udp, token = self._open(want.user), b""
+    def enter(self, want: Create | Join, what: str) -> VerifiedMember:
+        """The member of this request. Raises NotVerified if it gets no token, and Died."""
+        udp, token = self._open_for(want.user), b""
         if self._dialect.can.tcp:
-            joined = self._ask(want, udp, what)
+            joined = self.ask(want, udp, what)
             token = joined.token
             if joined.udp is not None:  # the server has given the address out
                 host, port = joined.udp[:2]
                 try:
-                    udp = self._open(want.user, host, port)
+                    udp = self.open(want.user, host, port)
                 except OSError as error:
-                    raise _NotVerified(f"{what}: no socket at {host} port {port}: {error.strerror}") from None
+                    raise NotVerified(f"{what}: no socket at {host} port {port}: {error.strerror}") from None
             self.worked.append(what)
-        return _Member(Membership(want.room, want.user, token, isinstance(want, Create)), udp)
+        return VerifiedMember(Membership(want.room, want.user, token, isinstance(want, Create)), udp)
 
-    def _ask(self, want: Create | Join, udp: UdpSocket, what: str) -> Joined:
+    def _open_for(self, user: str) -> UdpSocket:
+        """A socket for this user, whose port number TCP can have too where the dialect wants that."""
+        udp = self.open(user)
+        for _ in range(PORTS_TRIED if self._dialect.can.one_port else 0):
+            with contextlib.closing(socket.socket(self._wire.server.family, socket.SOCK_STREAM)) as tried:
+                try:
+                    tried.bind((self._wire.server.local_host, udp.port))
+                except OSError:
+                    udp = self.open(user)
+                else:
+                    break
+        return udp
+
+    def ask(self, want: Create | Join, udp: UdpSocket, what: str) -> Joined:
+        """The answer to a request. Raises NotVerified if it is no token, and Died."""
         server, timing = self._wire.server, self._wire.timing
+        said = f"{what} as a client of {self._dialect.name}"
+        if server.is_deadly(said):
+            raise NotVerified(f"{what}: it has ended the server, and is not sent again")
         conversation = self._dialect.client(want, (server.local_host, udp.port), time.monotonic())
         server.revive()
         with contextlib.closing(socket.socket(server.family, socket.SOCK_STREAM)) as connection:
@@ -168,7 +203,7 @@ class _Verification:
                 connection.connect(server.tcp)
             except OSError as error:
                 raise Died(f"no TCP connection: {error.strerror or error}; before that: {server.last}") from None
-            server.last = f"{what} as a client of {self._dialect.name}"
+            server.last = said
             deadline = time.monotonic() + max(2.0 if timing.any_answer else 1.0, 3 * timing.answer_wait)
             joined = _converse(connection, conversation, deadline, what)
             if data := conversation.data_to_send():
@@ -178,7 +213,7 @@ class _Verification:
                     connection.recv(1)
             return joined
 
-    def _talk(self, host: _Member, guest: _Member) -> None:
+    def talk(self, host: VerifiedMember, guest: VerifiedMember) -> None:
         """Let both register and speak until each has heard the other."""
         for number in range(ROUNDS):
             for member in (host, guest):
@@ -190,13 +225,13 @@ class _Verification:
             unheard = [
                 speaker.membership.user
                 for speaker, listener in ((host, guest), (guest, host))
-                if not self._hears(listener, speaker)
+                if not self.hears(listener, speaker)
             ]
             if not unheard:
                 return
-        raise _NotVerified(f"chat: {' and '.join(unheard)} cannot be heard, or not be read")
+        raise NotVerified(f"chat: {' and '.join(unheard)} cannot be heard, or not be read")
 
-    def _hears(self, listener: _Member, speaker: _Member) -> bool:
+    def hears(self, listener: VerifiedMember, speaker: VerifiedMember) -> bool:
         """Whether the listener reads a new message of the speaker."""
         message = random_message()
         data = self._dialect.write_up(speaker.membership, UpKind.CHAT, message)
@@ -215,7 +250,7 @@ class _Verification:
 
 
 def _converse(connection: socket.socket, conversation: Conversation, deadline: float, what: str) -> Joined:
-    """Drive the conversation until the token has come. Raises _NotVerified if it does not."""
+    """Drive the conversation until the token has come. Raises NotVerified if it does not."""
     received = 0
     while True:
         taken = turn(connection, conversation, deadline)
@@ -223,12 +258,12 @@ def _converse(connection: socket.socket, conversation: Conversation, deadline: f
         late = time.monotonic() - deadline
         endless = late >= MOST_SECONDS or received > MOST_BYTES
         if endless or (taken.silent and not taken.events and late >= 0):
-            raise _NotVerified(f"{what}: no answer that this dialect reads")
+            raise NotVerified(f"{what}: no answer that this dialect reads")
         for event in taken.events:
             if isinstance(event, Joined):
                 return event
             if (problem := _problem(event)) is not None:
-                raise _NotVerified(f"{what}: {problem}")
+                raise NotVerified(f"{what}: {problem}", event if isinstance(event, Refused) else None)
 
 
 def _problem(event: Event) -> str | None:

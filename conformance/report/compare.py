@@ -12,6 +12,14 @@ from conformance.report.model import SCHEMA, Report
 from conformance.trace.text import one_line
 
 SETTINGS = {"target": str, "dialect": str, "tool": str, "seed": int}
+LATER = {"spec": str}
+"""Settings that reports of earlier versions do not have."""
+UNRECORDED = "not recorded"
+NOTES = {
+    "seed": "With another seed other examples are drawn: give both runs the same --seed before you trust a difference.",
+    "spec": "The rules were not the same: a clause may say something else, or be judged otherwise.",
+}
+"""What a difference of the circumstances means."""
 _WORDS = {str: "text", int: "number"}
 _WIDTH = 100
 
@@ -50,7 +58,7 @@ def load(path: Path) -> Report:
         raise ValueError(f"{path}: not a report of tcrp-conformance: it has no schema number; give its report.json")
     if report["schema"] is True or report["schema"] != SCHEMA:
         raise ValueError(f"{path}: schema = {_shown(report['schema'])}: only {SCHEMA} can be read here")
-    for name, kind in SETTINGS.items():
+    for name, kind in (SETTINGS | {name: kind for name, kind in LATER.items() if name in report}).items():
         if type(report.get(name)) is not kind:  # a bool is an int, and no seed
             raise ValueError(f"{path}: {name} = {_shown(report.get(name))}: a report has a {_WORDS[kind]} there")
     _check_clauses(path, report.get("clauses"))
@@ -84,12 +92,14 @@ def compare(old: Report, new: Report) -> Difference:
 
 def _settings(old: Report, new: Report) -> tuple[tuple[str, str, str], ...]:
     before, after = cast(Mapping[str, object], old), cast(Mapping[str, object], new)
-    return tuple((name, str(before[name]), str(after[name])) for name in SETTINGS if before[name] != after[name])
+    found = ((name, *(str(one.get(name, UNRECORDED)) for one in (before, after))) for name in (*SETTINGS, *LATER))
+    return tuple((name, old, new) for name, old, new in found if old != new)
 
 
 def lines(difference: Difference) -> list[str]:
     """The difference for a terminal."""
     found = [f"{name}: {one_line(old)} -> {one_line(new)}" for name, old, new in difference.settings]
+    found += [NOTES[name] for name, _, _ in difference.settings if name in NOTES]
     for heading in ("worse", "better", "changed"):
         changes: tuple[Change, ...] = getattr(difference, heading)
         if changes:

@@ -115,7 +115,7 @@ def _message(message: Message, dialect: Dialect, hinges: bool, offset: int | Non
 def _own(decisive: bytes, dialect: Dialect, at: int | None, problem: str) -> MessageRow:
     kind = guess(decisive).kind
     parts = list(decode(decisive, kind, dialect))
-    noun = f"bytes that nobody sent as they stand, {counted(len(decisive), 'byte')}"
+    noun = f"bytes that no single message holds, {counted(len(decisive), 'byte')}"
     return _as_dict(f"{noun}, as {kind}: {words(parts)}", parts, True, at, problem)
 
 

@@ -25,7 +25,7 @@ def _row(number: int, cause: Cause, dialect: Dialect, write_files: WriteFiles) -
     root, outcome = cause.root, cause.root.outcome
     assert outcome is not None
     evidence = outcome.evidence or Evidence()
-    replay, script = write_files(root, evidence) if evidence.steps else (None, None)
+    replay, script = write_files(root, evidence) if evidence.steps and evidence.play else (None, None)
     failed, total = root.runs
     return {
         "number": number,

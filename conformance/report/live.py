@@ -12,8 +12,9 @@ from rich.text import Text
 
 from conformance.engine.pytest_stash import use
 from conformance.engine.session import Session
-from conformance.outcome.findings import PLAIN_CONVERSATION, Outcome
-from conformance.outcome.verdicts import FOUND, Judgement, Verdict, judge
+from conformance.outcome.deviations import listed_for
+from conformance.outcome.findings import COMPARED, PLAIN_CONVERSATION, Outcome
+from conformance.outcome.verdicts import FOUND, Judgement, Verdict, in_a_line
 from conformance.report.collector import Collector
 from conformance.report.screen import STYLES, Screen, hung, short
 from conformance.spec.clauses import clause
@@ -21,6 +22,7 @@ from conformance.trace.text import safe
 
 LOUD = FOUND - {Verdict.KNOWN}
 """What is told at once."""
+_TOLD_WHY = (Verdict.UNSUPPORTED, Verdict.INFO, Verdict.KNOWN)
 _VERDICT = 12
 _LATE = "after the others"
 
@@ -29,9 +31,9 @@ class Progress(Collector):
     """Collects the outcomes and tells of each clause as soon as its tests are done. `verbosity`: -1, 0 or 1."""
 
     def __init__(self, session: Session, verbosity: int = 0) -> None:
-        super().__init__()
+        super().__init__(session.options.deviations)
         self.session = session
-        self.chosen = list(session.chosen)
+        self.chosen = session.chosen  # which becomes shorter once the dialect is known
         self.verbosity = verbosity
         self.screen = Screen()
         self._live: Live | None = None
@@ -43,8 +45,16 @@ class Progress(Collector):
         self._section: str | None = None
         self._headed: str | None = None
         self._passed: list[str] = []
+        self._compared: list[str] = []
         self._unsupported: dict[str, list[str]] = {}
         self._blocked: Counter[str] = Counter()
+        self.fault: str | None = None
+        """What went wrong in the suite itself, outside of a test, in a line."""
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """Keep pytest from printing a traceback."""
+        self.fault = in_a_line(excinfo.value)
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -99,7 +109,7 @@ class Progress(Collector):
             self._print("unsupported", f"{count} clause{'s' * (count != 1)} ({reason})")
 
     def _tell(self, clause_id: str, section: str) -> None:
-        judged = judge(clause(clause_id), self.outcomes[clause_id])
+        judged = self.judged(clause(clause_id))
         if self._told.get(clause_id) is judged.verdict:
             return
         self._told[clause_id] = judged.verdict
@@ -119,7 +129,9 @@ class Progress(Collector):
     def _note(self, judged: Judgement) -> None:
         """What passes, and what is not supported, waits for the end of its section; the rest is told at once."""
         reason = judged.message or "no reason given"
-        if judged.verdict is Verdict.PASS:
+        if judged.verdict is Verdict.PASS and judged.outcome is not None and judged.outcome.how == COMPARED:
+            self._compared.append(short(judged.clause.id))
+        elif judged.verdict is Verdict.PASS:
             self._passed.append(short(judged.clause.id))
         elif judged.verdict is not Verdict.UNSUPPORTED:
             self._print_clause(judged)
@@ -132,10 +144,13 @@ class Progress(Collector):
         if self._passed:
             self._head()
             self._print("pass", " ".join(self._passed))
+        if self._compared:
+            self._head()
+            self._print("pass", f"{' '.join(self._compared)} (judged by comparing the server with itself)")
         for reason, clauses in self._unsupported.items():
             self._head()
             self._print("unsupported", f"{' '.join(clauses)} ({reason})")
-        self._passed, self._unsupported = [], {}
+        self._passed, self._compared, self._unsupported = [], [], {}
 
     def _head(self) -> None:
         """The section's name, before its first line."""
@@ -151,7 +166,9 @@ class Progress(Collector):
 
     def _print_clause(self, judged: Judgement) -> None:
         self._head()
-        why = f" ({judged.message})" if judged.verdict in (Verdict.UNSUPPORTED, Verdict.INFO) and judged.message else ""
+        listed = listed_for(judged.clause.id, self.deviations)
+        reason = listed.reason if judged.verdict is Verdict.KNOWN and listed is not None else judged.message
+        why = f" ({reason})" if judged.verdict in _TOLD_WHY and reason else ""
         self._print(str(judged.verdict), f"{short(judged.clause.id):<5} {judged.clause.title}{why}")
 
     def _print_tests(self, judged: Judgement) -> None:

@@ -1,6 +1,6 @@
 """What report.json holds, as types. report.schema.json describes the same for other programs."""
 
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from conformance.outcome.deviations import Deviation, State
 
@@ -45,7 +45,9 @@ class MessageRow(TypedDict):
 
 
 class ClauseRow(TypedDict):
-    """One verdict a clause. `bytes`: hex; `replay`: a path relative to the report."""
+    """One verdict a clause. `bytes`: hex; `replay`: a path relative to the report; `how`: it was judged by a test, by
+    comparing the server with itself, or by the probe; None if it was not.
+    """
 
     id: str
     level: str
@@ -59,6 +61,7 @@ class ClauseRow(TypedDict):
     bytes: str | None
     replay: str | None
     message: str | None
+    how: str | None
     runs: Runs
 
 
@@ -111,6 +114,13 @@ class FindingRow(Head):
     may_share: list[str]
 
 
+class DifferenceRow(TypedDict):
+    """Where the dialect that the server speaks differs from TCRP/1. `text`: what it has, and what TCRP/1 wants."""
+
+    clause: str
+    text: str
+
+
 class Incomplete(TypedDict):
     """A run that time has ended: how many clauses were judged, of how many."""
 
@@ -136,11 +146,50 @@ def deviation_row(deviation: Deviation, state: State) -> DeviationRow:
     }  # fmt: skip
 
 
+class DroppedRow(TypedDict):
+    """What the proxy of `--impair` has done to the datagrams of one direction."""
+
+    sent: int
+    lost: int
+    doubled: int
+    reordered: int
+    too_large: int
+    overflow: int
+
+
+class PathRow(TypedDict):
+    """The path to the server. `measured_by`: "control", "relayed" or "nothing"; `datagrams`: that this rests on; loss
+    and the like are parts of 1; sizes are in bytes, None where nothing was too large; `addresses`: "kept", "one for
+    all" or "unknown"; `impairment`, `dropped`: of `--impair`, else None; `summary`: all that in one line.
+    """
+
+    measured_by: str
+    datagrams: int
+    seconds: float
+    loss_up: float
+    loss_down: float
+    doubled: float
+    reordered: float
+    late_seconds: float
+    largest_up: int | None
+    largest_down: int | None
+    round_trip_seconds: float
+    addresses: str
+    impairment: str | None
+    dropped: dict[str, DroppedRow] | None
+    flows_ended: int | None
+    summary: str
+
+
 class Report(TypedDict):
-    """A whole run."""
+    """A whole run. `spec`: the revision of the rules (clauses.revision); `options`: what the run was asked for, by the
+    name of the option.
+    """
 
     schema: int
     tool: str
+    spec: str
+    options: dict[str, Any]
     target: str
     dialect: str
     seed: int
@@ -150,4 +199,6 @@ class Report(TypedDict):
     summary: dict[str, int]
     clauses: list[ClauseRow]
     findings: list[FindingRow]
+    differences: NotRequired[list[DifferenceRow]]
     deviations: list[DeviationRow]
+    path: NotRequired[PathRow]

@@ -4,7 +4,6 @@ Everything is made from the report alone. Its texts come from a server that may 
 what does not print is escaped.
 """
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -13,10 +12,11 @@ from pathlib import PurePath
 from rich.console import Console
 from rich.text import Text
 
+from conformance.outcome.findings import COMPARED
 from conformance.outcome.verdicts import counted_verdicts
 from conformance.report.field_table import format_message
-from conformance.report.formats.phrases import ending
-from conformance.report.model import FieldRow, FindingRow, Report
+from conformance.report.formats.phrases import ending, replay_command
+from conformance.report.model import FieldRow, FindingRow, PathRow, Report
 from conformance.spec.clauses import IN_DIALECT, PREFIX
 from conformance.trace.text import safe
 
@@ -39,11 +39,7 @@ _DEVIATIONS = {
 
 
 class Screen(Console):
-    """stdout, as wide as the terminal, or WIDTH columns of plain text where there is none.
-
-    When the reader goes away (`| head`) the rest of the words is dropped and the run goes on: its report and its exit
-    code are not the reader's.
-    """
+    """stdout, as wide as the terminal, or WIDTH columns of plain text where there is none."""
 
     def __init__(self) -> None:
         at_terminal = sys.stdout.isatty()
@@ -52,21 +48,18 @@ class Screen(Console):
         )
         self.is_live = at_terminal and not self.is_dumb_terminal
 
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
 
 def print_findings(report: Report, console: Console, *, verbosity: int, folder: str = "tcrp-report") -> None:
     """The findings, in the order of the report: the first in full, the others short; all in full if `verbosity` is 1,
     what was expected and what came if it is -1. `folder`: where the report is, as seen from here.
     """
-    page = _Page(console, folder)
+    page = _Page(console, folder, report)
+    page.differences(report)
     if _speaks_nothing(report):
         page.blank()
         page.text(
             f"This server does not speak the dialect {report['dialect']}: "
-            "nothing but the plain conversation could be judged.", style="bold",
+            "nothing but the plain conversation could be judged" + _compared(report) + ".", style="bold",
         )  # fmt: skip
     for position, finding in enumerate(_open(report)):
         page.blank()
@@ -83,19 +76,28 @@ def print_findings(report: Report, console: Console, *, verbosity: int, folder: 
 
 def print_end(report: Report, console: Console, *, verbosity: int, folder: str = "tcrp-report") -> None:
     """What is known, what to mend in which order, the counts, where the report is, the exit code and the next step."""
-    page = _Page(console, folder)
+    page = _Page(console, folder, report)
     findings = _open(report)
     page.blank()
     page.deviations(report, loud=False)
     if verbosity >= 0 and not _speaks_nothing(report):
         page.causes(findings)
     page.deviations(report, loud=True)
+    if (path := report.get("path")) is not None and verbosity >= 0 and not _is_perfect(path):
+        page.text(f"path: {path['summary']}", style="dim")
     page.text(f"{counted_verdicts(report['summary'])} in {report['seconds']:.1f} s")
     page.command("report: ", str(PurePath(folder) / "report.json"))
     code = report["exit_code"]
     page.text(f"exit {code}: {ending(report)}", style="bold green" if code == 0 else "bold red")
     if findings:
         page.command("next: ", f"tcrp-conformance explain {short(findings[0]['clause'])}")
+
+
+def _is_perfect(path: PathRow) -> bool:
+    """Whether the path has done nothing that is worth a line."""
+    bad = path["loss_up"] or path["loss_down"] or path["doubled"] or path["reordered"] or path["largest_up"]
+    measured = path["measured_by"] != "nothing" and path["impairment"] is None
+    return measured and not bad and path["addresses"] == "kept"
 
 
 def short(clause_id: str) -> str:
@@ -131,14 +133,22 @@ def _speaks_nothing(report: Report) -> bool:
         return False  # a room could be had
     blocked = [one for one in others if one["message"] == f"blocked by {root}"]
     otherwise = [one for one in others if (one["message"] or "").startswith(IN_DIALECT)]
-    unjudged = all(one["verdict"] == "unsupported" for one in others)
-    return bool(blocked) and unjudged and len(blocked) + len(otherwise) == len(others)
+    compared = [one for one in others if one["how"] == COMPARED]
+    unjudged = all(one["verdict"] == "unsupported" or one in compared for one in others)
+    return bool(blocked) and unjudged and len(blocked) + len(otherwise) + len(compared) == len(others)
+
+
+def _compared(report: Report) -> str:
+    """How many clauses were judged all the same, in words."""
+    count = sum(one["how"] == COMPARED for one in report["clauses"])
+    return f", and {count} clauses by comparing the server with itself" if count else ""
 
 
 class _Page:
     """Lines on a console, of at most WIDTH columns."""
 
-    def __init__(self, console: Console, folder: str) -> None:
+    def __init__(self, console: Console, folder: str, report: Report) -> None:
+        self.report = report
         self.console = console
         self.width = min(console.width, WIDTH)
         self.folder = folder
@@ -167,6 +177,18 @@ class _Page:
     def lines(self, lines: Sequence[str], indent: int = _INDENT, style: str = "") -> None:
         for line in lines:
             self.one_line(Text(" " * indent + safe(line), style))
+
+    def differences(self, report: Report) -> None:
+        """What the server speaks, and where that is not TCRP/1, a line or more for each clause."""
+        found = report.get("differences", [])
+        if not found:
+            return
+        self.blank()
+        count = f"{len(found)} difference{'s' * (len(found) != 1)} from TCRP/1:"
+        self.text(f"This server speaks the dialect {report['dialect']}. {count}", style="bold")
+        for one in found:
+            head = Text(f"{'':{_INDENT}}{short(one['clause']):<6}", "dim")
+            hung(self.console, head, Text(safe(one["text"], limit=300)))
 
     def heading(self, finding: FindingRow) -> None:
         verdict = finding["verdict"]
@@ -240,8 +262,9 @@ class _Page:
             found = finding["replay"] if kind == "replay" else finding["script"]
             if found is None:
                 continue
-            path = shlex.quote(str(PurePath(self.folder) / found))
-            words = f"tcrp-conformance replay {path}" if kind == "replay" else f"python {path} HOST TCP UDP"
+            path = str(PurePath(self.folder) / found)
+            script = f"python {shlex.quote(path)} HOST TCP UDP"
+            words = replay_command(self.report, path) if kind == "replay" else script
             self.command(" " * _INDENT + f"{kind:<{_LABEL}}", words)
 
     def causes(self, findings: Sequence[FindingRow]) -> None:

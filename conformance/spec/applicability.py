@@ -28,6 +28,15 @@ def why_not(traits: Traits, clause_id: str) -> str | None:
     return next((f"{IN_DIALECT}{traits.dialect.name} {reason}" for reason in _reasons(traits, name)), None)
 
 
+def exemptions(traits: Traits) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Everything that the dialect does otherwise: the reason, and the clauses that do not apply then."""
+    for one in _EXEMPTIONS:
+        if one.holds(traits):
+            yield one.reason, one.clauses
+            if not traits.dialect.can.rooms:
+                break  # nothing else can be asked of it
+
+
 def _reasons(traits: Traits, name: str) -> Iterator[str]:
     for one in _EXEMPTIONS:
         if _named(name, one.clauses) and one.holds(traits):
@@ -70,6 +79,11 @@ _EXEMPTIONS = (
         "the client says more after its request",
         ("2.6", "3.6a", "3.11"),
         lambda traits: traits.dialect.policy.register is Register.HANDSHAKE,
+    ),
+    Exemption(
+        "a request is not said at once",
+        ("2.6", "3.6a", "3.9", "3.11", "6.1b", "6.2b"),
+        lambda traits: not traits.dialect.can.whole_requests,
     ),
     Exemption("another request may follow", ("2.6",), lambda traits: traits.replies.asks_again),
     Exemption(

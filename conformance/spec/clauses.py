@@ -1,6 +1,7 @@
 """The clauses of TCRP/1: what a finding points at, as data. The words are those of docs/spec.md."""
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,13 @@ class Clause:
 def all_clauses() -> tuple[Clause, ...]:
     """Every clause, in the order of the document."""
     return parse((resources.files(__package__) / "clauses.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def revision() -> str:
+    """Which text of the rules this is: 12 hex digits of a hash of the ids and the words of all clauses."""
+    text = "".join(f"{one.id}\n{one.level}\n{one.quote}\n" for one in all_clauses())
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def clause(name: str) -> Clause:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from conformance.client import baseline
+from conformance.client import baseline, persistence
 from conformance.client.bench import Bench
 from conformance.net.variation import AS_IS, Variation
 from conformance.outcome.findings import Finding, TargetLost, TimeUp
@@ -106,7 +107,7 @@ class _Budgeted:
         bench, key = self._bench, _key(drawn)
         if key in self._failed:
             raise self._failed[key]
-        if self._gone or key in self._passed:
+        if self._gone or key in self._passed or (self._failed and not bench.context.path.clean):
             return
         if self._out_of_time(key):
             if key in self._named:
@@ -115,7 +116,12 @@ class _Budgeted:
         bench.begin()
         try:
             with bench.record.example(drawn), bench.context.varied(HASTY if self._failed else AS_IS):
-                self._play(bench=bench, **drawn)
+                persistence.hold(bench, lambda: self._play(bench=bench, **drawn))
+            self._passed.add(key)
+        except pytest.skip.Exception as skipped:
+            if skipped.msg != bench.context.path.narrow:
+                raise
+            bench.record.waive(skipped.msg)
             self._passed.add(key)
         except LocalProtocolError as unsayable:
             bench.record.waive(f"in dialect {bench.dialect.name}: {unsayable}")

@@ -1,19 +1,22 @@
 """Steps that tests of several modules take."""
 
+import functools
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from conformance.client.assertions import must_be_refused
+from conformance.client.assertions import create_of, must_be_refused, must_be_served
 from conformance.client.bench import Bench
 from conformance.net.connection import Answer
 from conformance.net.peer import Peer
-from conformance.outcome.findings import Mismatch
+from conformance.outcome.findings import Mismatch, unsupported
 from conformance.trace.names import another, fresh, names, nonce
 from tcrp import HEADER_SIZE, Create, Frame, FrameReader, Join, RemoteProtocolError, Status, Want
 
 OVERHEAD = 2
 """The two sizes at the beginning of a client's datagram."""
+FOREIGN_TOKEN = b"0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"
+"""A token that nobody has."""
 
 
 class Exchange(NamedTuple):
@@ -79,11 +82,34 @@ def ask_until(bench: Bench, want: Want, done: Callable[[Answer], bool]) -> Answe
     return answer
 
 
-def refuse_join(bench: Bench, payload: bytes, what: str, others: tuple[Status, ...] = (), *, state: int = 0) -> None:
-    """A JOIN of a room that stands must be refused. `others`: statuses beside MALFORMED that apply too."""
+def create_with(bench: Bench, payload: bytes, what: str, room: str | None = None, *, bare: bool = False) -> str:
+    """A CREATE with this payload must be served. Returns the room's name."""
+    room = room or fresh()
+    data = bench.tcp.frame(room.encode(), payload, bare=bare)
+    must_be_served(bench, bench.tcp.ask(Create(room, "alicia"), data=data), f"a CREATE with {what}", data)
+    return room
+
+
+def refuse_create(bench: Bench, payload: bytes, what: str, statuses: tuple[Status, ...] = (Status.MALFORMED,)) -> None:
+    room = fresh().encode()
+    must_be_refused(bench, create_of(room), bench.tcp.frame(room, payload), f"a CREATE with {what}", statuses)
+
+
+def refuse_join(
+    bench: Bench, payload: bytes | None, what: str, others: tuple[Status, ...] = (), *, state: int | None = None
+) -> None:
+    """A JOIN of a room that stands must be refused. `payload`: None is the dialect's own. `state`: None is the usual
+    one. `others`: statuses beside MALFORMED that apply too.
+    """
     room = bench.rooms.standing()
-    data = bench.tcp.frame(room.encode(), payload, join=True, state=state)
+    data = bench.tcp.frame(room.encode(), payload, user="bob", join=True, state=state)
     must_be_refused(bench, Join(room, "bob"), data, f"a JOIN with {what}", (Status.MALFORMED, *others))
+
+
+def must_be_wrong(bench: Bench, want: Want) -> None:
+    """A JOIN with a wrong password; where it is served, nothing of what it leaves behind can be judged."""
+    if bench.tcp.ask(want).token is not None:
+        unsupported(f"{want} is served, which is a finding of another clause")
 
 
 def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None = None) -> None:
@@ -91,7 +117,7 @@ def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None
     word, mark = nonce(), nonce()
     if not bench.traits.chat_moves:
         bench.udp.register(alice)
-    for number in range(5):
+    for number in range(max(5, bench.context.path.rounds)):
         if how == "empty":
             bench.udp.register(bob)
         else:
@@ -102,10 +128,46 @@ def arrive(bench: Bench, alice: Peer, bob: Peer, how: str, message: bytes | None
             return
     raise Mismatch(
         f"bob to receive messages at his new port after {'an empty' if how == 'empty' else 'a'} message from there",
-        f"nothing in {bench.waits.answer:.1f} s",
+        f"nothing came within {bench.waits.answer:.1f} s",
     )
 
 
 def seconds_to_answer(answer: Answer) -> float:
     """Seconds until the first bytes came, or else until the end."""
     return answer.seconds if answer.acked is None else answer.acked
+
+
+def held(conversation: Callable[[Bench], None]) -> Callable[[Bench], Mismatch | None]:
+    """A conversation that tests of several clauses judge: what it finds first names its clause."""
+
+    @functools.wraps(conversation)
+    def found(bench: Bench) -> Mismatch | None:
+        try:
+            conversation(bench)
+        except Mismatch as mismatch:
+            return mismatch
+        return None
+
+    return found
+
+
+def judge(bench: Bench, conversation: Callable[[Bench], Mismatch | None], clause_id: str) -> None:
+    """Mismatch if the conversation, held at the first need, breaks this clause. The break of another ends it early."""
+    found = bench.once(conversation)
+    if found is None:
+        return
+    if found.clause == clause_id:
+        raise found
+    unsupported(f"the conversation ended before: {found.clause} is broken ({found})")
+
+
+def only_without_chat(bench: Bench) -> None:
+    """Where chat was learnt, other tests judge the clause."""
+    if bench.traits.knowledge.why_no_chat is None:
+        unsupported("chat was learnt, and other tests judge this")
+
+
+def packet(room: str, token: bytes, message: bytes) -> bytes:
+    """A client's datagram as TCRP/1 has it."""
+    name = room.encode()
+    return bytes([len(name), len(token)]) + name + token + message

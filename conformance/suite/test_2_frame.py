@@ -12,7 +12,7 @@ from conformance.suite import strategies
 from conformance.suite.marks import clause, hostile
 from conformance.suite.properties import for_all
 from conformance.suite.steps import exchanges, frames_of
-from conformance.trace.names import fresh
+from conformance.trace.names import fresh, names, nonce
 from tcrp import MAX_PAYLOAD_SIZE, Create, Join, Status
 
 SIZE_FIELD_LIMIT = (1 << 8 * 29) - 1
@@ -26,6 +26,8 @@ def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(benc
     request = bench.tcp.frame(room.encode(), bench.tcp.padded(size))
     answer = bench.tcp.ask(Create(room, "alicia"), data=request)
     must_be_served(bench, answer, f"a CREATE whose OperationPayloadSize is {size}", request)
+    if answer.taken is False:
+        return
     if bench.dialect.can.frames and bench.traits.replies.acknowledges and len(frames_of(answer.data)[0]) != 2:
         raise Mismatch("a reply of two frames, each behind a 32-byte header", str(answer), data=answer.data)
 
@@ -33,6 +35,8 @@ def test_a_header_is_understood_and_sent_as_32_bytes_with_a_big_endian_size(benc
 @clause("TCRP-2.2")
 def test_a_reply_is_room_name_and_payload_and_nothing_else(bench: Bench) -> None:
     for want, _, answer in exchanges(bench):
+        if answer.status not in (None, Status.OK):
+            continue  # what follows a refusal is for TCRP-3.5b
         end = bench.traits.replies.end_of_reply(want, answer.data) or len(answer.data)
         if left := len(answer.data) - end:
             raise Mismatch("the answer and nothing after it", f"{left} bytes more", data=answer.data)
@@ -223,6 +227,37 @@ def test_a_request_is_served_whatever_its_segmentation(bench: Bench, cuts: list[
         must_be_served(bench, answer, f"a CREATE {where} (its header is 32 bytes)", request)
         if any(problem.field in ("RoomNameSize", "room name") for problem in answer.problems):
             raise Mismatch(f"replies with the room name of the CREATE, {where}", str(answer), data=answer.data)
+
+
+@clause("TCRP-2.5a")
+def test_characters_and_strings_that_segments_cut_are_put_together(bench: Bench) -> None:
+    """Every character of several bytes is cut somewhere; segments end with a brace and with a space."""
+    if names.longest is not None or not bench.traits.forge.frames:
+        unsupported("this dialect has little room for a room name, or no frames")
+    room, user, password = fresh() + "-é部\U0001f600", "太郎 } é \U0001f600", bench.rooms.secret and " 鍵 }  é "
+    create, join = Create(room, user, password), Join(room, user, password)
+    for want in (create, join):
+        request = bench.tcp.request(want)
+        answer = bench.tcp.ask(want, cuts=range(1, len(request)))
+        if want is create and is_refusal(answer, Status.MALFORMED) and bench.tcp.ask(create).token is None:
+            unsupported("such names are refused, however they are cut (TCRP-2.3b, TCRP-3.3a)")
+        if want is join and answer.says(Status.ROOM_NOT_FOUND) and bench.context.idle_timeout is not None:
+            unsupported("the host of the room was idle before a JOIN had come byte by byte")
+        what = f"a {type(want).__name__.upper()} of {room!r} by {user!r}, byte by byte,"
+        must_be_served(bench, answer, what, request)
+        if any(problem.field in ("RoomNameSize", "room name") for problem in answer.problems):
+            raise Mismatch(f"the room name echoed to {what}", str(answer), data=answer.data)
+    whole = bench.tcp.ask(join)
+    must_be_served(bench, whole, "a JOIN in one segment, of a room whose CREATE came byte by byte")
+    if not bench.context.chat_works or answer.token is None or whole.token is None:
+        return
+    slow, quick = bench.rooms.enter(join, answer), bench.rooms.enter(join, whole)
+    bench.fences.settle(quick, slow)
+    mark = nonce()
+    bench.udp.say(slow, mark)
+    heard = bench.hearing.must_hear(quick, mark, f"a message of {user!r}")
+    if not bench.datagrams.names(heard, user):
+        raise Mismatch(f"a message of {user!r}, whose JOIN came byte by byte, to carry that name", repr(heard.data))
 
 
 @hostile

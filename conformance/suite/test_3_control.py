@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from conformance.client.assertions import create_of, must_be_refused, must_be_served, must_have_status
+from conformance.client.assertions import create_of, must_be_refused, must_be_served, must_have_status, takes
 from conformance.client.bench import Bench
-from conformance.dialect import forge
 from conformance.net.connection import Answer
 from conformance.outcome.findings import Mismatch, unsupported
 from conformance.suite import strategies
@@ -26,7 +25,7 @@ def test_operation_1_creates_and_operation_2_joins(bench: Bench) -> None:
     room = fresh()
     for operation, status in ((2, Status.ROOM_NOT_FOUND), (1, Status.OK), (1, Status.ROOM_EXISTS), (2, Status.OK)):
         want = Create(room, "alicia") if operation == 1 else Join(room, "bob")
-        data = bench.tcp.frame(room.encode(), forge.payload(username=want.user), join=operation == 2)
+        data = bench.tcp.frame(room.encode(), user=want.user, join=operation == 2)
         stands = "stands" if status in (Status.ROOM_EXISTS, Status.OK) and operation != 1 else "does not stand yet"
         must_have_status(
             bench, bench.tcp.ask(want, data=data), status, f"operation {operation} where the room {stands}", data
@@ -50,6 +49,8 @@ def _no_deviation(answer: Answer, clause_id: str) -> None:
 @clause("TCRP-3.4a")
 def test_an_ack_echoes_operation_and_room_and_carries_one_byte(bench: Bench) -> None:
     for held in exchanges(bench):
+        if held.answer.unlearnt(held.status) is not None:
+            continue
         if held.answer.status not in {held.answer.means(status).status for status in Status}:
             raise Mismatch("an ACK whose payload is a status of one byte", str(held.answer), data=held.answer.data)
         _no_deviation(held.answer, "TCRP-3.4a")
@@ -195,7 +196,7 @@ def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
     for what, claimed in (("a malformed request", 0), ("a claim of too many bytes", 2 * MAX_PAYLOAD_SIZE)):
         data = bench.tcp.frame(fresh().encode(), b"", payload_size=claimed)
         answer = bench.tcp.ask(Create(fresh(), "alicia"), data=data, to_the_end=True, may_be_limited=True)
-        if not answer.closed:
+        if answer.data and not answer.closed:  # where no status came, that is a finding of other clauses
             raise Mismatch(f"the connection to be closed after the status of {what}", str(answer), data=data)
 
 
@@ -206,7 +207,7 @@ def test_the_server_closes_after_its_last_reply(bench: Bench) -> None:
 )
 def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
     room = fresh().encode()
-    data = bench.tcp.frame(room, forge.payload(username="alicia"), operation=operation)
+    data = bench.tcp.frame(room, operation=operation)
     must_be_refused(bench, create_of(room), data, f"operation {operation}")
 
 
@@ -215,10 +216,10 @@ def test_an_unknown_operation_is_refused(bench: Bench, operation: int) -> None:
 @for_all(cases=[{"state": 1}, {"state": 2}, {"state": 128}], state=st.integers(1, 255), scale=0.25)
 def test_a_request_whose_state_is_not_0_is_refused(bench: Bench, state: int) -> None:
     room = fresh().encode()
-    data = bench.tcp.frame(room, forge.payload(username="alicia"), state=state)
+    data = bench.tcp.frame(room, state=state)
     must_be_refused(bench, create_of(room), data, f"a CREATE with state {state}")
     if state == 1:
-        refuse_join(bench, forge.payload(username="bob"), "state 1", state=1)
+        refuse_join(bench, None, "state 1", state=1)
 
 
 @hostile
@@ -243,13 +244,16 @@ def test_a_request_whose_state_is_not_0_is_refused(bench: Bench, state: int) -> 
 )
 def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> None:
     room, user = fresh().encode(), b"alicia"
+    right = {"room": None, "user": user, "json": b'{"username": "alicia"}'}[where]
+    if not takes(bench, right):
+        return  # with nothing wrong in it, it would be refused too
     if where == "room":
         room += bad
     else:
         user += bad
     escaped = user.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     payload = b'{"username": "' + escaped + b'"}' if where == "json" else user
-    data = bench.tcp.frame(room, forge.payload(username="alicia") if where == "room" else payload)
+    data = bench.tcp.frame(room, None if where == "room" else payload)
     must_be_refused(bench, create_of(room), data, f"bytes that are not UTF-8 in the {where}")
     if bad == b"\xff" or (bad == b"\xc0\xaf" and where == "json"):
         refuse_join(bench, payload, f"bytes that are not UTF-8 in the {where}")
@@ -258,11 +262,10 @@ def test_what_is_not_utf8_is_refused(bench: Bench, bad: bytes, where: str) -> No
 @hostile
 @clause("TCRP-3.7d")
 def test_an_empty_room_name_is_refused(bench: Bench) -> None:
-    payload = forge.payload(username="alicia")
     what = "RoomNameSize 0, so no room name,"
-    must_be_refused(bench, Create("r", "alicia"), bench.tcp.frame(b"", payload), what)
+    must_be_refused(bench, Create("r", "alicia"), bench.tcp.frame(b""), what)
     # of a JOIN it is true as well that there is no such room
-    join = bench.tcp.frame(b"", payload, join=True)
+    join = bench.tcp.frame(b"", join=True)
     must_be_refused(bench, Join("r", "alicia"), join, what, (Status.MALFORMED, Status.ROOM_NOT_FOUND))
 
 
@@ -335,7 +338,7 @@ def test_a_password_is_compared_as_bytes_and_in_full(bench: Bench) -> None:
             "secret-鍵e", "secret-鍵ü", "secret-部é", "xsecret-鍵é",
         ],
     )  # fmt: skip
-    long = " \0" + "p" * 940
+    long = " \0" + "p" * 69 + "鍵" + "p" * 868  # byte 72, where some hashes end, is within a character
     for password, wrong in (
         (long + "a ", [long + "b ", long + "a", "p" * 72]),
         ("secret\0x", ["secret"]),

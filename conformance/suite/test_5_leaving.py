@@ -5,6 +5,7 @@ import time
 from conformance.client.assertions import must_be_served, must_have_status
 from conformance.client.bench import Bench
 from conformance.net.connection import Answer
+from conformance.net.path import ODDS
 from conformance.net.peer import Peer
 from conformance.outcome.findings import Mismatch, unsupported
 from conformance.suite.marks import clause, last, needs_chat
@@ -116,11 +117,8 @@ def _is_chat(bench: Bench, speaker: Peer, listener: Peer, message: bytes) -> Non
         bench.udp.say(speaker, message)
     except LocalProtocolError:
         return  # it means something else in this dialect
-    deadline = time.monotonic() + bench.waits.answer
-    while not any(bench.datagrams.says(datagram, message) for datagram in listener.inbox[since:]):
-        bench.udp.pump(deadline - time.monotonic())
-        if time.monotonic() > deadline:
-            raise Mismatch(f"the message {message!r} of {speaker} to be relayed as chat", "it was not", data=message)
+    if not bench.hearing.hears_words(listener, message, since, speaker):
+        raise Mismatch(f"the message {message!r} of {speaker} to be relayed as chat", "it was not", data=message)
     mark = nonce()
     bench.udp.say(speaker, mark)
     bench.hearing.must_hear(listener, mark, f"a message of {speaker}, who said {message!r} before", data=message)
@@ -144,7 +142,7 @@ def test_when_the_host_leaves_every_other_member_gets_a_disconnect_notice(bench:
             got = [shown(datagram.data) for datagram in bench.hearing.strays(guest, seen)]
             raise Mismatch(
                 f"{guest} to get a disconnect notice (0x04) when the host has left",
-                got[0] if got else f"nothing in {bench.waits.answer:.1f} s",
+                got[0] if got else f"nothing came within {bench.waits.answer:.1f} s",
             )
 
 
@@ -292,6 +290,8 @@ def test_information_datagrams_are_0x05_and_utf8(bench: Bench) -> None:
 def test_a_member_whose_port_is_closed_is_removed(bench: Bench) -> None:
     if not bench.target.endpoint.host.startswith(("127.", "::1")):
         unsupported("delivery failures are seen on loopback only")
+    if bench.context.proxy is not None:
+        unsupported("delivery failures are not seen through --impair")
     alice, bob, carol = bench.rooms.settled("alicia", "bob", "charles")
     after = "a member's port has been closed"
     once = None if not _informed(bench, alice) else 0.0  # information that cannot be delivered counts too
@@ -335,6 +335,9 @@ def test_a_server_that_stops_closes_every_room_first(bench: Bench) -> None:
     ]
     bench.target.stop()
     bench.forget()
+    path = bench.context.path
+    if not all(told) and path.lost and (any(told) or path.lost ** len(told) > ODDS):
+        unsupported(f"not everybody got a notice, and the path {path.odds}")
     if not all(told):
         missing = [str(peer) for peer, one in zip(members, told, strict=True) if not one]
         finding = Mismatch(

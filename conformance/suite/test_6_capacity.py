@@ -3,17 +3,20 @@
 import contextlib
 import time
 
-from conformance.client.assertions import must_be_served, must_have_status
+from conformance.client.assertions import blaming, must_be_served, must_have_status
 from conformance.client.bench import Bench
 from conformance.net.connection import Answer, Connection
 from conformance.outcome.findings import Mismatch, TargetLost
 from conformance.suite.marks import clause, late, needs_chat
+from conformance.suite.steps import held, judge, must_be_wrong
 from conformance.trace.names import fresh, nonce
 from tcrp import Create, Join, Status
 
 CONNECTIONS = 16
 ROOMS = 16
 MEMBERS = 16
+REFUSED = 2
+"""Who is refused for a wrong password before a room is full."""
 REQUESTS = 50
 BURST_SECONDS = 1.04
 ATTEMPTS = 3
@@ -86,21 +89,49 @@ def test_16_rooms_are_served(bench: Bench) -> None:
     must_be_served(bench, bench.tcp.ask(Create(fresh(), "alicia")), f"a CREATE after {granted} rooms have been closed")
 
 
+@held
+def a_full_room(bench: Bench) -> None:
+    """The last of 16 members joins after others were refused for a wrong password, if there is such a thing here."""
+    names, password = [f"member-{number}" for number in range(1, MEMBERS + 1)], None
+    if bench.traits.by_name and bench.dialect.can.passwords:
+        password = "Secret-1"
+    with blaming("TCRP-6.3c"):
+        members = bench.rooms.settled(*names[:-1], password=password)
+        room, refused = members[0].member.room, 0 if password is None else REFUSED
+        for _ in range(refused):
+            must_be_wrong(bench, Join(room, names[-1], "Wrong-12"))
+        want = Join(room, names[-1], password)
+        answer = bench.tcp.ask(want)
+        if answer.token is None and refused:
+            bench.rooms.settled(*names)  # without any that were refused
+            expected = f"the JOIN of member {MEMBERS} to be served after {refused} wrong passwords, as it is without"
+            raise Mismatch(expected, str(answer), data=answer.data, clause="TCRP-6.2a")
+        must_be_served(bench, answer, f"the JOIN of member {MEMBERS} of a room")
+        members.append(bench.rooms.stay(bench.rooms.enter(want, answer)))
+        bench.fences.settle(*members)
+        for speaker in (members[0], members[-1]):
+            mark = nonce()
+            bench.udp.say(speaker, mark)
+            for listener in members:
+                if listener is not speaker:
+                    bench.hearing.must_hear(listener, mark, f"a message in a room of {MEMBERS}")
+        if not bench.traits.guests_leave:
+            return
+        bench.udp.leave(members[-1])
+        bench.fences.fence(*members[:-1], after="one of them has left")
+        bench.rooms.join(room, "another", password)  # whose place is free
+
+
+@needs_chat
+@clause("TCRP-6.2a")
+def test_refused_requests_take_no_places(bench: Bench) -> None:
+    judge(bench, a_full_room, "TCRP-6.2a")
+
+
 @needs_chat
 @clause("TCRP-6.3c")
 def test_16_members_of_a_room_are_served(bench: Bench) -> None:
-    members = bench.rooms.settled(*(f"member-{number}" for number in range(1, MEMBERS + 1)))
-    for speaker in (members[0], members[-1]):
-        mark = nonce()
-        bench.udp.say(speaker, mark)
-        for listener in members:
-            if listener is not speaker:
-                bench.hearing.must_hear(listener, mark, f"a message in a room of {MEMBERS}")
-    if not bench.traits.guests_leave:
-        return
-    bench.udp.leave(members[-1])
-    bench.fences.fence(*members[:-1], after="one of them has left")
-    bench.rooms.join(members[0].member.room, "another")  # whose place is free
+    judge(bench, a_full_room, "TCRP-6.3c")
 
 
 @late

@@ -27,7 +27,7 @@ def _goes_on(bench: Bench, after: str, data: bytes | None = None) -> None:
 
 @clause("TCRP-6.1a")
 @for_all(
-    cases=[{"keeps": [0]}, {"keeps": [1, 31, 32, 40]}],
+    cases=[{"keeps": [0]}, {"keeps": [10]}, {"keeps": [1, 31, 32, 40]}],
     keeps=st.lists(st.integers(0, 60), min_size=1, max_size=3),
     scale=0.25,
 )
@@ -63,12 +63,12 @@ def test_stalled_connections_block_nobody(bench: Bench) -> None:
             first = bench.tcp.ask_on(stalled[-1], Join(fresh(), "bob"))
             answer = bench.tcp.ask(Join(room, "bob"))
         except TargetLost as lost:
-            raise Mismatch(served, str(lost)) from None
+            raise Mismatch(served, str(lost), certain=True) from None
         took = max(seconds_to_answer(first), seconds_to_answer(answer))
         if answer.token is not None and took <= allowed:
             break
         if attempt == 2:
-            raise Mismatch(served, f"{answer}" if answer.token is None else f"it took {took:.1f} s")
+            raise Mismatch(served, f"{answer}" if answer.token is None else f"it took {took:.1f} s", certain=True)
     if bench.context.chat_works:
         bench.fences.fence(*bench.shared.settled()[0], after=f"{STALLED} connections stall")
 
@@ -84,7 +84,7 @@ def test_half_open_connections_block_nobody(bench: Bench) -> None:
 
 @clause("TCRP-6.1c")
 @for_all(
-    cases=[{"keeps": [0]}, {"keeps": [1, 32, 36, 1000]}],
+    cases=[{"keeps": [0]}, {"keeps": [10]}, {"keeps": [1, 32, 36, 1000]}],
     keeps=st.lists(st.integers(0, 120), min_size=1, max_size=3),
     scale=0.25,
 )
@@ -207,7 +207,8 @@ def test_any_datagram_leaves_control_going(bench: Bench) -> None:
     here, _ = bench.shared.settled()
     stranger = bench.rooms.peer()
     for data in (b"", b"\xff", b"\xff\xff\xff", b"\0" * 2000):
-        bench.udp.send(stranger, data)
+        if bench.udp.carries(data):
+            bench.udp.send(stranger, data)
     bench.fences.fence(*here, after="malformed datagrams")  # control may be answered before any of them is read
     bench.still_serves("malformed datagrams")
 
@@ -232,15 +233,15 @@ def test_forged_tokens_leave_chat_going(bench: Bench, token: bytes, known_room: 
 def test_foreign_tokens_leave_chat_going(bench: Bench) -> None:
     if not bench.traits.binds:
         unsupported("in this dialect whoever has a token may use it")
-    source = bench.context.second_address()
-    here, there = bench.shared.settled()
-    for member in (here[0], there[1]):
-        foreigner = bench.rooms.peer(member.member, source)
-        bench.udp.register(foreigner)
-        bench.udp.say(foreigner, b"from elsewhere")
-        bench.udp.send(foreigner, bench.udp.leave_datagram(foreigner))
-    for members in (here, there):
-        bench.fences.fence(*members, after=f"datagrams with its tokens from {source}")
+    with bench.apart() as source:
+        here, there = bench.shared.settled()
+        for member in (here[0], there[1]):
+            foreigner = bench.rooms.peer(member.member, source)
+            bench.udp.register(foreigner)
+            bench.udp.say(foreigner, b"from elsewhere")
+            bench.udp.send(foreigner, bench.udp.leave_datagram(foreigner))
+        for members in (here, there):
+            bench.fences.fence(*members, after=f"datagrams with its tokens from {source}")
 
 
 @clause("TCRP-6.2a")

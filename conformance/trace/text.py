@@ -1,6 +1,8 @@
 """Showing hostile or long text: nothing that is shown moves a cursor, hides itself, or fills a screen."""
 
+import json
 import re
+from typing import Any
 
 LONG = 400
 """Characters of a text on the screen, unless its caller says otherwise."""
@@ -32,6 +34,17 @@ def _escaped(code: int) -> str:
 def one_line(text: str, limit: int = 300) -> str:
     """The visible text on one line, white space as single spaces, cut to `limit` characters."""
     return clip(" ".join(visible(text).split()), limit)
+
+
+def as_json_text(value: Any) -> str:
+    """The value as JSON that a terminal shows as it stands: what is hidden in a text is written as JSON's escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def as_utf8(text: str) -> bytes:
+    """The text for a file. A lone surrogate, which UTF-8 cannot hold, is escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def clip(text: str, limit: int) -> str:

@@ -62,10 +62,10 @@ class Chat:
         member.spoke = True
         if self.leaves(member, message, kind):
             if o.leave_relayed:
-                self.relay(member, message, data)
+                self.relay(member, message, data, fields.get("user", b""))
             self.leave(member)
         else:
-            self.relay(member, message, data)
+            self.relay(member, message, data, fields.get("user", b""))
 
     def leaves(self, member: Member, message: bytes, kind: Any) -> bool:
         o = self.options
@@ -97,14 +97,15 @@ class Chat:
             if member.address and member is not about:
                 self.socket.sendto(data, member.address)
 
-    def relay(self, speaker: Member, message: bytes, datagram: bytes) -> None:
+    def relay(self, speaker: Member, message: bytes, datagram: bytes, named: bytes) -> None:
         o = self.options
         if o.down == "mirrored":
             data = datagram
         elif o.down == "message":
             data = message
         else:
-            values = {"user": speaker.user.encode(), "room": speaker.room.encode(), "message": message}
+            user = speaker.user.encode() if o.user_key is not None else named
+            values = {"user": user, "room": speaker.room.encode(), "message": message}
             data = datagrams.write(o.down, values | {"type": o.down_type})
         for member in self.rooms.by_name[speaker.room].members:
             if member.address and (o.echo or member is not speaker):

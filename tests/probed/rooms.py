@@ -44,10 +44,12 @@ class Rooms:
         self.options = options
         self.lock = threading.RLock()
         self.by_name: dict[str, Room] = {}
+        self.latest = ""
 
     def enter(self, name: str, user: str, password: str | None, *, creating: bool) -> Member:
         """The new member. Raises Refusal."""
         with self.lock:
+            self.latest = name
             if creating:
                 if name in self.by_name:
                     raise Refusal(1)
@@ -56,7 +58,7 @@ class Rooms:
                 raise Refusal(2)
             elif self.by_name[name].password not in (None, password):
                 raise Refusal(3)
-            member = Member(user, name, creating, self.new_token())
+            member = Member(user, name, creating, self.new_token(user))
             self.by_name[name].members.append(member)
         return member
 
@@ -78,9 +80,9 @@ class Rooms:
 
     def token_size(self) -> int:
         """The size of all tokens in bytes, or 0 where they differ."""
-        return len(self.new_token()) if self.options.token != "varying" else 0
+        return len(self.new_token("")) if self.options.token not in ("varying", "named") else 0
 
-    def new_token(self) -> bytes:
+    def new_token(self, user: str) -> bytes:
         match self.options.token:
             case "uuid":
                 return str(uuid.uuid4()).encode()
@@ -94,4 +96,11 @@ class Rooms:
                 return b"%010d" % secrets.randbelow(10**10)
             case "varying":
                 return secrets.token_hex(8 + secrets.randbelow(8)).encode()
+            case "named":
+                return f"{user}.{secrets.token_hex(16)}".encode()
+            case "ip":
+                return b"127.0.0.1"
+            case "blob":
+                address, key = b"127.0.0.1", b"k" * 443
+                return bytes([3, len(address), 200]) + secrets.token_bytes(3) + address + b"\x23\x2a" + key
         raise ValueError(f"no such kind of token: {self.options.token}")

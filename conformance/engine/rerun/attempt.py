@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from conformance.client import baseline
+from conformance.client import baseline, persistence
 from conformance.client.bench import Bench
 from conformance.net.variation import AS_IS, Variation
 from conformance.outcome.findings import Finding
@@ -53,7 +53,7 @@ def attempt(bench: Bench, trial: Trial, variation: Variation = AS_IS) -> Attempt
     judged = True
     try:
         with bench.context.varied(variation):
-            trial.play(bench=bench, **trial.example)
+            persistence.hold(bench, lambda: trial.play(bench=bench, **trial.example))
     except Finding as raised:
         found = raised
     except (pytest.skip.Exception, OSError, LocalProtocolError):

@@ -14,6 +14,8 @@ from conformance.engine.rerun.attempt import Trial, hold_until, repeat_names
 from conformance.outcome.findings import TargetLost
 from conformance.trace.recording import Step
 
+HASTE = 0.25
+"""Waits of a conversation whose answers do not matter; whether the server serves afterwards is waited for in full."""
 SECONDS = 6.0
 """For one search."""
 BUDGET_SECONDS = 20.0
@@ -68,6 +70,8 @@ class KillerSearch:
                 bad, found, times = middle, held, times + 1
         if bad - good > 1 or found.last is None or found.broken is None:
             return None
+        if good == 0 and ((nothing := self._held(trial, 0)) is None or nothing.broken is not None):
+            return None  # the look whether it still serves ends it, too
         return Killer(found.last, found.broken, found.output, times)
 
     def _held(self, trial: Trial, acts: int | None) -> "_Held | None":
@@ -78,8 +82,12 @@ class KillerSearch:
         repeat_names(trial.names)
         self._tries += 1
         bench.target.begin()
-        with bench.repetition(self._tries):
-            hold_until(bench, trial, acts)
+        bench.waits.factor = HASTE
+        try:
+            with bench.repetition(self._tries):
+                hold_until(bench, trial, acts)
+        finally:
+            bench.waits.factor = 1.0
         done, last = bench.trace.acts, bench.trace.last_act
         try:
             broken = baseline.still_works(bench)

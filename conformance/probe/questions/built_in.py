@@ -63,9 +63,11 @@ def spoken(wire: Wire, *, tcp: bool) -> Iterator[tuple[Dialect, Verified]]:
     for dialect in map(get, names()):
         if dialect.can.tcp is not tcp or dialect.name == DEFAULT or _settings(dialect) is not None:
             continue
+        if any(dialect.name in killer.sent.what for killer in wire.server.killers):
+            continue
         wire.tell(f"does it speak {dialect.name}?")
         try:
-            yield dialect, verify(wire, dialect)
+            yield dialect, verify(wire, dialect, chat=wire.server.has_udp)
         except (Died, ProtocolError):
             if not wire.server.owned:
                 raise

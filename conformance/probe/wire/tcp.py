@@ -6,8 +6,11 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from conformance.probe.wire.server import Died, ProbedServer
+from conformance.net.kernel import is_accepted
+from conformance.outcome.trouble import exception_of
+from conformance.probe.wire.server import Died, ProbedServer, Sent
 from conformance.probe.wire.timing import Timing
 from conformance.probe.wire.udp import UdpSocket
 
@@ -21,9 +24,23 @@ CLOSE_SECONDS = 0.05
 """How long a close is waited for once an answer is whole."""
 EXIT_SECONDS = 0.02
 """How long a process may take to end after a request that it did not answer."""
+ACCEPT_SECONDS, CRASHED_SECONDS = 3.5, 0.5
+"""How long a server may leave a connection unaccepted: it may be busy with the one before, unless that made it print an
+exception.
+"""
+ACCEPT_POLL = 0.02
+NOT_ACCEPTED = "it accepts no connection any more"
 
 Tell = Callable[[str], None]
 """Takes what is asked next, in words, to show it."""
+
+
+class _NotAccepted(Died):
+    """The server does not accept the connection. `before`: what was sent before it."""
+
+    def __init__(self, before: Sent, words: str) -> None:
+        super().__init__(f"{NOT_ACCEPTED}{words}")
+        self.before = before
 
 
 @dataclass
@@ -66,13 +83,35 @@ class TcpWire:
         `most_after_port` seconds at most for its close; `is_whole`: tells that an answer is complete, so that nothing
         more is waited for; `split`: send this many bytes first, the rest after an answer or a silence.
 
-        Raises OutOfTime, and Died if nothing listens any more.
+        A question that has ended the server is not sent again: it has no answer. Raises OutOfTime, and Died if nothing
+        listens any more.
         """
         self._timing.check()
         self._tell(what)
+        if self._server.is_deadly(what):
+            self.exchanges.append(RawExchange(what, data, closed=True))
+            return self.exchanges[-1]
+        once = partial(
+            self._ask_once, what, data, same_port_as, tell_port_of, tell_port_if, most_after_port, is_whole, split
+        )
+        try:
+            return once()
+        except _NotAccepted as stuck:
+            if not self.exchanges:
+                raise
+            self._server.blame(stuck.before, NOT_ACCEPTED)
+            self._server.renew()
+            return once()
+
+    def _ask_once(
+        self, what: str, data: bytes, same_port_as: UdpSocket | None, tell_port_of: UdpSocket | None,
+        tell_port_if: Callable[[bytes], bool], most_after_port: float | None,
+        is_whole: Callable[[bytes], bool] | None, split: int,
+    ) -> RawExchange:  # fmt: skip
+        server = self._server
         found = RawExchange(what, data)
         with contextlib.closing(self._connect(same_port_as)) as connection:
-            self._server.last = f"{what} ({len(data)} bytes on TCP)"
+            before, server.sent = server.sent, Sent(what, data)
             try:
                 if split:
                     connection.sendall(data[:split])
@@ -82,6 +121,8 @@ class TcpWire:
                     connection.sendall(data)
                 if not found.closed:
                     self._read(connection, found, is_whole)
+                if not found.got and not found.closed and self._was_accepted_late(connection, before):
+                    self._read(connection, found, is_whole)
                 if tell_port_of is not None and not found.closed and tell_port_if(found.got):
                     found.port_told = tell_port_of.port.to_bytes(2, "big")
                     connection.sendall(found.port_told)
@@ -90,6 +131,22 @@ class TcpWire:
                 found.closed = True
         self._take_down(found)
         return found
+
+    def _was_accepted_late(self, connection: socket.socket, before: Sent) -> bool:
+        """Whether the server has accepted this connection only after the wait for its answer. Raises _NotAccepted if it
+        never does. `before`: what was sent before, which has ended the server's service then.
+        """
+        server, local = self._server, connection.getsockname()[:2]
+        if is_accepted(server.family, server.tcp, local) is not False:
+            return False
+        crashed = exception_of(server.target.output()) is not None
+        deadline = time.monotonic() + (CRASHED_SECONDS if crashed else ACCEPT_SECONDS)
+        while is_accepted(server.family, server.tcp, local) is False:
+            if time.monotonic() > deadline or server.target.ended() is not None:
+                server.sent = before
+                raise _NotAccepted(before, server.before)
+            time.sleep(ACCEPT_POLL)
+        return True
 
     def _connect(self, same_port_as: UdpSocket | None) -> socket.socket:
         server = self._server
@@ -107,7 +164,8 @@ class TcpWire:
                     return self._connect(None)
                 refused = f"no TCP connection to {server.tcp[0]} port {server.tcp[1]}: {error.strerror or error}"
                 if attempt == 2 or not self.exchanges:
-                    raise Died(f"{refused}; before that: {server.last}") from None
+                    raise Died(f"{refused}{server.before}") from None
+                server.blame_last(refused, gone=not server.owned)
                 server.renew()
             else:
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -146,7 +204,9 @@ class TcpWire:
     def _take_down(self, found: RawExchange) -> None:
         self.exchanges.append(found)
         self._timing.request_is_over()
-        if not found.got:
+        if found.got:
+            self._server.answered(found.what)
+        else:
             time.sleep(EXIT_SECONDS)
             if self._server.target.ended() is not None:
                 self._server.blame_last()

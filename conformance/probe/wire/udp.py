@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
-from conformance.probe.wire.server import ProbedServer
+from conformance.probe.wire.server import ProbedServer, Sent
 from conformance.probe.wire.timing import Timing
 
 RECEIVE_SIZE = 65536
@@ -61,7 +61,9 @@ class UdpWire:
 
     def send(self, sender: UdpSocket, data: bytes, what: str = "a datagram") -> None:
         """Send a datagram to the server. `what`: it in words."""
-        self._server.last = f"{what} ({len(data)} bytes on UDP)"
+        if not self._server.has_udp:
+            return
+        self._server.sent = Sent(what, data, over_tcp=False)
         with contextlib.suppress(OSError):
             sender.socket.sendto(data, self._server.udp)
 

@@ -2,16 +2,30 @@
 (Markdown). Each is a function of the report alone, whose form report.schema.json describes.
 """
 
-import json
 import os
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
 from conformance.report.model import Report
+from conformance.trace.text import as_json_text, as_utf8
 
 KINDS = ("json", "junit", "html", "md")
+USUAL = ("json",)
 FILES = {"json": "report.json", "junit": "report.xml", "html": "report.html", "md": "report.md"}
+
+
+def kinds_of(text: str | None) -> tuple[str, ...]:
+    """The kinds in a text such as `json,html`; USUAL for None. ValueError in one line for one that there is not."""
+    kinds = USUAL if text is None else tuple(text.split(","))
+    _check(kinds)
+    return kinds
+
+
+def remove_earlier(folder: Path) -> None:
+    """Remove the reports of an earlier run: none of them may stand beside a new one. OSError if that cannot be done."""
+    for name in FILES.values():
+        (folder / name).unlink(missing_ok=True)
 
 
 def write(report: Report, folder: Path, kinds: Collection[str]) -> list[Path]:
@@ -19,8 +33,7 @@ def write(report: Report, folder: Path, kinds: Collection[str]) -> list[Path]:
 
     A file is whole or not there. OSError in one line if the folder cannot be written; ValueError for an unknown kind.
     """
-    if odd := sorted(set(kinds) - set(KINDS)):
-        raise ValueError(f"there is no report {odd[0]!r}: choose from {', '.join(KINDS)}")
+    _check(kinds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [_put(folder / FILES[kind], _content(kind, report)) for kind in KINDS if kind in {"json", *kinds}]
@@ -29,10 +42,14 @@ def write(report: Report, folder: Path, kinds: Collection[str]) -> list[Path]:
         raise OSError(f"the report cannot be written to {folder}: {why}; name another folder") from error
 
 
+def _check(kinds: Collection[str]) -> None:
+    if odd := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"there is no report {odd[0]!r}: choose from {', '.join(KINDS)}")
+
+
 def as_json(report: Report) -> bytes:
-    """The report as report.json. A lone surrogate, which UTF-8 cannot hold, is written as JSON's escape of it."""
-    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    return text.encode("utf-8", "backslashreplace")
+    """The report as report.json."""
+    return as_utf8(as_json_text(report))
 
 
 def _content(kind: str, report: Report) -> bytes:

@@ -1,6 +1,5 @@
 """The report as one HTML file that loads nothing and runs nothing."""
 
-import shlex
 from functools import cache
 from importlib import resources
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from conformance.report.formats.phrases import (
     findings_by_clause,
     plural,
     remarks,
+    replay_command,
 )
 from conformance.report.model import FieldRow, Report
 from conformance.trace.text import clip, one_line, visible
@@ -83,8 +83,8 @@ def _template() -> Template:
     )
     environment.filters.update(
         bare=lambda name: name.removeprefix("TCRP-"), clip=clip, dump=dump, duration=duration, one_line=one_line,
-        parts=_row_parts, path=_path, quoted=shlex.quote,
+        parts=_row_parts, path=_path,
     )  # fmt: skip
-    environment.globals["plural"] = plural
+    environment.globals.update(plural=plural, replay_command=replay_command)
     environment.tests["web"] = _is_web
     return environment.from_string((resources.files(__package__) / "report.html.jinja").read_text(encoding="utf-8"))

@@ -35,7 +35,7 @@ def render(report: Report, written: datetime) -> bytes:
             time=_seconds(sum(one["seconds"] for one in clauses)),
         )  # fmt: skip
         properties = ET.SubElement(suite, "properties")
-        for name in ("target", "dialect", "seed", "tool"):
+        for name in ("target", "dialect", "seed", "tool", "spec"):
             ET.SubElement(properties, "property", name=name, value=one_line(str(report[name])))
         suite.extend(cases)
         ET.SubElement(suite, "system-out").text = visible("\n".join(_told(clauses)))

@@ -1,10 +1,9 @@
 """The report as a comment on a pull request: short whatever the run says, and inert whatever the server says."""
 
 import re
-import shlex
 from typing import Any
 
-from conformance.report.formats.phrases import conclusion, counts, dump, duration, plural, remarks
+from conformance.report.formats.phrases import conclusion, counts, dump, duration, plural, remarks, replay_command
 from conformance.report.model import FindingRow, Report
 from conformance.trace.text import one_line
 
@@ -28,6 +27,8 @@ def render(report: Report) -> str:
         f"{about}, seed {report['seed']}, {escape(report['tool'])}, {duration(report['seconds'])}",
         "",
     ]
+    if (path := report.get("path")) is not None:
+        lines += [f"Path: {escape(path['summary'])}", ""]
     if found:
         lines += [_row(found), _row(["---:"] * len(found)), _row(map(str, found.values())), ""]
     findings = report["findings"]
@@ -36,8 +37,8 @@ def render(report: Report) -> str:
     if len(findings) > _LISTED:
         lines += ["", f"and {plural(len(findings) - _LISTED, 'finding')} more in the full report."]
     for finding in findings[:_SHOWN]:
-        lines += ["", *_details(finding)]
-    return "\n".join([*lines, *_deviations(report), *_not_judged(report)]).rstrip() + "\n"
+        lines += ["", *_details(report, finding)]
+    return "\n".join([*lines, *_differences(report), *_deviations(report), *_not_judged(report)]).rstrip() + "\n"
 
 
 def escape(text: str, limit: int = 300) -> str:
@@ -67,7 +68,7 @@ def _verdict(finding: FindingRow) -> str:
     return f"{finding['verdict']}{times}{also}"
 
 
-def _details(finding: FindingRow) -> list[str]:
+def _details(report: Report, finding: FindingRow) -> list[str]:
     told = (
         ("expected", finding["expected"]), ("actual", finding["actual"]), ("message", finding["message"]),
         ("hinge", finding["hinge"]),
@@ -76,11 +77,17 @@ def _details(finding: FindingRow) -> list[str]:
     if finding["bytes"]:
         rows.append(("bytes", code(" ".join(dump(finding["bytes"], 48)))))
     if finding["replay"]:
-        rows.append(("replay", code(f"tcrp-conformance replay {shlex.quote(finding['replay'])}", 500)))
+        rows.append(("replay", code(replay_command(report, finding["replay"]), 500)))
     if not rows:
         return []
     summary = f"<details><summary>{finding['clause']}: expected and actual</summary>"
     return [summary, "", *(f"- {name}: {text}" for name, text in rows), "", "</details>"]
+
+
+def _differences(report: Report) -> list[str]:
+    """Where what the server speaks is not TCRP/1, in one line."""
+    told = [f"{one['clause']}: {escape(one['text'], 120)}" for one in report.get("differences", [])]
+    return ["", f"Differences from TCRP/1: {_listed(told, 40)}."] if told else []
 
 
 def _deviations(report: Report) -> list[str]:

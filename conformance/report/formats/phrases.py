@@ -1,5 +1,6 @@
 """What the reports say alike: the conclusion, counts, durations."""
 
+import shlex
 from collections.abc import Iterable
 
 from conformance.outcome.verdicts import MEND, Exit
@@ -39,12 +40,25 @@ def plural(number: int, word: str) -> str:
 
 
 def ending(report: Report) -> str:
-    """What the exit code says: `does not conform`; of a run that time has ended also how far it came."""
+    """What the exit code says: `conforms but for 1 known`; of a run that time has ended also how far it came."""
     said = ENDINGS.get(report["exit_code"], f"exit code {report['exit_code']}")
+    if report["exit_code"] == Exit.CONFORMS and report.get("differences"):
+        said = f"conforms to {report['dialect']}, not TCRP/1"
+    known = report["summary"]["known"]
+    if known and report["exit_code"] == Exit.CONFORMS:
+        said += f" but for {known} known"
     if (found := report["incomplete"]) is None:
         return said
     incomplete = f"incomplete: {found['judged']} of {found['chosen']} judged"
     return incomplete if report["exit_code"] == Exit.NOTHING else f"{said} ({incomplete})"
+
+
+def replay_command(report: Report, path: str) -> str:
+    """How a finding is held again. `path`: of the replay file. A server that the run has started is started again only
+    where `--exec` says so.
+    """
+    started = " --exec" if report["options"].get("exec") else ""
+    return f"tcrp-conformance replay {shlex.quote(path)}{started}"
 
 
 def conclusion(report: Report) -> str:

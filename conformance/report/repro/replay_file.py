@@ -8,12 +8,14 @@ from typing import Any, NamedTuple, get_type_hints
 from conformance.client.bench import Bench
 from conformance.client.drawing import Drawing
 from conformance.engine.rerun.attempt import Attempt, Play, Trial, attempt, drawn_by, of_text, play_at
+from conformance.net.control import through_proxy
 from conformance.net.pacing import Waits
 from conformance.net.target import Target, Unreachable
 from conformance.outcome.findings import Evidence, TargetLost
 from conformance.trace.names import NameState, names
 from conformance.trace.recording import Step, Steps
-from tcrp import dialects
+from conformance.trace.text import as_json_text
+from tcrp import Dialect, dialects
 
 SCHEMA = 1
 _REAL = (float, float | None)
@@ -48,7 +50,7 @@ class Replay(NamedTuple):
             "names": list(self.names),
             "steps": [step.as_dict() for step in self.steps],
         }
-        return json.dumps(row, ensure_ascii=False, indent=1) + "\n"
+        return as_json_text(row)
 
     @classmethod
     def of_finding(cls, clause: str, expected: str, actual: str, evidence: Evidence, bench: Bench, seed: int, *,
@@ -90,7 +92,7 @@ def read(path: Path) -> Replay:
     return read
 
 
-def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], None]) -> list[Attempt]:
+def hold(replay: Replay, dialect: Dialect, target: Target, runs: int, told: Callable[[Attempt], None]) -> list[Attempt]:
     """Hold the conversation `runs` times on the endpoint, which is running. Unreachable if nobody is there, LookupError
     if the suite has the conversation no more, ValueError if it takes other arguments.
 
@@ -100,8 +102,10 @@ def hold(replay: Replay, target: Target, runs: int, told: Callable[[Attempt], No
     play, example = play_at(replay.play), of_text(replay.example)
     if (takes := drawn_by(play)) != example.keys():
         raise ValueError(f"the test {replay.play} takes {_named(takes)}, and the file has {_named(example)}")
-    dialect, drawing = dialects.of_text(replay.dialect), Drawing(seed=replay.seed)
+    drawing = Drawing(seed=replay.seed)
     bench = Bench(target, dialect, Waits(replay.timeout), replay.idle_timeout, drawing)
+    if bench.context.proxy is not None:
+        bench.context.path = through_proxy(bench.context.proxy, target.server)
     bench.context.registers_by_chat = replay.registers_by_chat
     if replay.round_trip:
         bench.waits.measured(replay.round_trip)

@@ -12,8 +12,11 @@ from conformance.client.bench import Bench
 from conformance.net.peer import Peer
 from conformance.outcome.findings import Mismatch
 from conformance.suite.model.deliveries import Announcement, Deliveries
-from conformance.suite.model.rooms import Model, ModelMember, Room
-from conformance.trace.names import nonce
+from conformance.suite.model.rooms import NAMES, Model, ModelMember, Room
+from conformance.trace.names import fresh, nonce
+from tcrp import Membership, UpKind
+
+KINDS = {"empty": UpKind.REGISTER, "chat": UpKind.CHAT, "exit": UpKind.LEAVE}
 
 
 class Clients:
@@ -24,35 +27,65 @@ class Clients:
         self.model = Model()
         self.deliveries = Deliveries(bench)
         self._waits = (bench.waits.answer, bench.waits.prompt) if patience is None else (patience, patience)
+        self._names = [fresh() for _ in range(NAMES)]
         self._peers: dict[ModelMember, Peer] = {}
+        self._memberships: dict[ModelMember, Membership] = {}
+        """Whoever returns does so on the socket that it had."""
         self._sure: set[ModelMember] = set()
         """Who has heard something where it is."""
         self._moved: set[ModelMember] = set()
 
-    def _send(self, member: ModelMember, how: str) -> bytes:
-        """Whoever is or was a member sends an empty message, one that is not, or `exit`. Returns its nonce, if any."""
+    def _send(self, member: ModelMember, how: str, text: str | None = None) -> bytes:
+        """Whoever is or was a member sends an empty message, one that is not, or `exit`. Returns its nonce, if any.
+        `text`: what else a message holds.
+        """
         peer = self._peers[member]
-        match how:
-            case "empty":
-                self.bench.udp.register(peer)
-                return b""
-            case "exit":
-                self.bench.udp.send(peer, self.bench.udp.leave_datagram(peer))
-                return b""
+        if how != "chat":
+            self._send_as(member, how, b"")
+            return b""
         mark = nonce()
+        message = None if text is None else self._message(member, text, mark)
         may = {self._peers[other] for other in member.room.members if other is not member}
-        said = Announcement(f"a message of {member.user}", member.user, member.room, peer, may)
+        said = Announcement(f"a message of {member.user}", member.user, member.room, peer, may, message=message)
         if member.void is not None:
             said = said._replace(what=f"a message with the void token of {member.user}", may=set(), clause=member.void)
         self.deliveries.announce(mark, said)
-        self.bench.udp.say(peer, mark)
+        self._send_as(member, how, mark if message is None else message)
         return mark
 
-    def _reach(self, speaker: ModelMember, listeners: Sequence[ModelMember]) -> list[bytes]:
+    def _send_as(self, member: ModelMember, how: str, message: bytes) -> None:
+        """Send with the token that the member has or had, from where it is, or whoever has returned for it."""
+        peer, membership = self._peers[member], self._memberships[member]
+        if how == "empty" and peer.membership == membership:
+            self.bench.udp.register(peer)  # as this server has it
+            return
+        data = self.bench.dialect.write_up(membership, KINDS[how], message)
+        if data is not None:
+            self.bench.udp.send(peer, data)
+
+    def _message(self, member: ModelMember, text: str, mark: bytes) -> bytes:
+        """A message that names somebody or something, or is long, or begins as one that leaves."""
+        others = [other.user for other in member.room.members if other.user != member.user]
+        match text:
+            case "own name":
+                return member.user.encode() + b": " + mark
+            case "other name":
+                return b"@" + (others[0] if others else "bob").encode() + b": " + mark
+            case "room":
+                return self._names[member.room.name].encode() + b" " + mark
+            case "exit":
+                return b"exit " + mark
+            case "long":
+                return mark + "部屋".encode() * 200
+        return mark + b" " + (member.room.password or "secret").encode()
+
+    def _reach(
+        self, speaker: ModelMember, listeners: Sequence[ModelMember], text: str | None = None
+    ) -> list[bytes]:  # fmt: skip
         """These members hear a new message of the speaker, or a second one: a datagram may be lost."""
         marks: list[bytes] = []
         for wait in self._waits:
-            marks.append(self._send(speaker, "chat"))
+            marks.append(self._send(speaker, "chat", text))
             deadline = time.monotonic() + wait
             deaf = [listener for listener in listeners if not self._hears(listener, marks[-1], deadline)]
             if not deaf:
@@ -61,9 +94,19 @@ class Clients:
             self.deliveries.check()  # what came instead says more
         raise Mismatch(
             f"{deaf[0].user} to receive a message of {speaker.user} after {self.deliveries.after}",
-            f"nothing of two in {sum(self._waits):.1f} s",
+            f"neither of two messages came within {sum(self._waits):.1f} s",
             clause=self.deliveries.blame or "TCRP-4.5a",
         )
+
+    def _all_speak(self, speakers: Sequence[ModelMember], listeners: Sequence[ModelMember]) -> None:
+        """They speak without waiting for each other, and everybody else of these hears each of them."""
+        marks = {speaker: self._send(speaker, "chat") for speaker in speakers}
+        deadline = time.monotonic() + self._waits[0]
+        for speaker, mark in marks.items():
+            others = [listener for listener in listeners if listener is not speaker and listener.room is speaker.room]
+            deaf = [listener for listener in others if not self._hears(listener, mark, deadline)]
+            if deaf:  # a datagram may be lost
+                self._reach(speaker, deaf)
 
     def _hears(self, member: ModelMember, mark: bytes, deadline: float) -> bool:
         return self.bench.hearing.hear(self._peers[member], mark, deadline - time.monotonic()) is not None
@@ -108,7 +151,7 @@ class Clients:
             self.deliveries.check()
             raise Mismatch(
                 f"{deaf[0].user} to receive messages where it is after {self.deliveries.after}",
-                f"nothing in {self._waits[0]:.1f} s",
+                f"nothing came within {self._waits[0]:.1f} s",
                 clause=self._clause_of_deafness(deaf[0], registered, how, clause),
             )
         self._sure.update(probes)

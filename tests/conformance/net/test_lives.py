@@ -99,6 +99,7 @@ def test_a_server_in_the_background_is_watched_and_ended(target: Start, how: str
 def test_how_a_server_in_the_background_ended_is_known(target: Start) -> None:
     server = target(DAEMON, "plain")
     server.start()
+    assert server.ended() is None  # so that it is known while it lives
     assert server.endpoint.tcp is not None
     socket.create_connection((server.endpoint.host, server.endpoint.tcp)).close()
     while (how := server.ended()) is None:

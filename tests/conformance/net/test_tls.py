@@ -61,9 +61,9 @@ def test_a_finding_is_held_again_over_tls(command: Commands, certificates: Certi
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     (file,) = (command.folder / "tcrp-report" / "findings").glob("*.json")
-    again = command("replay", str(file), "--runs", "1", "--tls-ca", str(certificates.ca))
+    again = command("replay", str(file), "--runs", "1", "--exec", "--tls-ca", str(certificates.ca))
     assert (again.returncode, "FAILED" in again.stdout) == (1, True), again.stdout + again.stderr
-    plain = command("replay", str(file), "--runs", "1")
+    plain = command("replay", str(file), "--runs", "1", "--exec")
     assert (plain.returncode, plain.stderr.count("\n")) == (4, 1)
     assert "the server spoke TLS when this was found" in plain.stderr
     assert not list((command.folder / "tcrp-report" / "findings").glob("*.py"))  # a script has no TLS

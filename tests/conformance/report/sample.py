@@ -132,7 +132,7 @@ def row(name: str, about: Mapping[str, Mapping[str, Any]]) -> ClauseRow:
         "id": name, "level": str(one.level), "section": one.section, "title": one.title, "verdict": verdict,
         "examples": 0 if verdict == "unsupported" else 8, "seconds": 0.125, "expected": found.get("expected"),
         "actual": found.get("actual"), "bytes": found.get("bytes"), "replay": found.get("replay"),
-        "message": MESSAGES.get(name), "runs": tests,
+        "message": MESSAGES.get(name), "how": None if verdict == "unsupported" else "test", "runs": tests,
     }  # fmt: skip
 
 
@@ -141,7 +141,9 @@ def made() -> Report:
     about = {one["clause"]: one for one in found} | {one["clause"]: one for cause in found for one in cause["also"]}
     rows = [row(one.id, about) for one in all_clauses() if one.untested is None]
     return {
-        "schema": 1, "tool": "tcrp-conformance 0.1.0", "target": "127.0.0.1:9001:9002", "dialect": "tcrp",
+        "schema": 1, "tool": "tcrp-conformance 0.1.0", "spec": "0123456789ab",
+        "options": {"target": "127.0.0.1:9001:9002", "exec": None, "level": "must", "skip": []},
+        "target": "127.0.0.1:9001:9002", "dialect": "tcrp",
         "seed": 3578438309, "seconds": 134.2, "exit_code": 7, "incomplete": None,
         "summary": {verdict: sum(one["verdict"] == verdict for one in rows) for verdict in VERDICTS},
         "clauses": rows, "findings": found,

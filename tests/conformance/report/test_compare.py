@@ -97,6 +97,22 @@ def test_other_circumstances_are_told_first(report: Report) -> None:
     ]
 
 
+def test_what_makes_two_runs_differ_is_explained(report: Report, clean: Report) -> None:
+    fewer = report | {"spec": "ba9876543210", "seed": 7, "clauses": report["clauses"][:-2]}
+    told = lines(compare(report, fewer))
+    assert told[:2] == ["seed: 3578438309 -> 7", "spec: 0123456789ab -> ba9876543210"]
+    assert told[2].startswith("With another seed other examples are drawn")
+    assert told[3].startswith("The rules were not the same")
+    assert told[4] == f"only in the old report: {', '.join(one['id'] for one in report['clauses'][-2:])}"
+    assert not any("seed" in line or "spec" in line for line in lines(compare(report, clean)))
+
+
+def test_a_report_of_before_has_no_revision(report: Report, tmp_path: Path) -> None:
+    old = {name: value for name, value in report.items() if name != "spec"}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    assert lines(compare(load(tmp_path / "old.json"), report))[0] == "spec: not recorded -> 0123456789ab"
+
+
 def test_texts_are_made_fit_for_a_terminal(rejudged: Rejudge, hostile: str) -> None:
     old, new = rejudged("TCRP-4.5a", "pass"), rejudged("TCRP-4.5a", "fail")
     for one in new["clauses"]:

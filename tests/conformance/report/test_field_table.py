@@ -127,7 +127,7 @@ def test_bytes_that_were_never_sent_are_a_message_of_their_own() -> None:
     found = dump(decisive=b"\x02\x03r2tokhi", at=1, problem="no such token")
     assert len(found) == 7
     assert found[-1]["decisive"]
-    assert found[-1]["title"].startswith("bytes that nobody sent as they stand, 9 bytes, as packet: CHAT: room 'r2'")
+    assert found[-1]["title"].startswith("bytes that no single message holds, 9 bytes, as packet: CHAT: room 'r2'")
     assert [row["problem"] for row in found[-1]["rows"]] == ["", "no such token", "", "", ""]
 
 

@@ -67,7 +67,7 @@ def row(name: str, verdict: str, text: str | None = None) -> ClauseRow:
     return {
         "id": one.id, "level": str(one.level), "section": one.section, "title": one.title, "verdict": verdict,
         "examples": 1, "seconds": 0.1, "expected": None, "actual": None, "bytes": None, "replay": None,
-        "message": text, "runs": {"failed": 0, "total": 1},
+        "message": text, "how": "test", "runs": {"failed": 0, "total": 1},
     }  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def report_of(
     counted: Mapping[str, int] = {},
 ) -> Report:
     report: Report = {
-        "schema": 1, "tool": "tcrp-conformance 0.1.0", "target": "127.0.0.1:9001:9002", "dialect": "tcrp", "seed": 7,
+        "schema": 1, "tool": "tcrp-conformance 0.1.0", "spec": "0123456789ab", "options": {},
+        "target": "127.0.0.1:9001:9002", "dialect": "tcrp", "seed": 7,
         "seconds": 21.34, "exit_code": exit_code, "incomplete": None,
         "summary": {str(v): counted.get(v, 0) for v in Verdict},
         "clauses": list(clauses), "findings": list(findings), "deviations": list(deviations),

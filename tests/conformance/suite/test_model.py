@@ -8,7 +8,7 @@ import pytest
 from conformance.client import baseline
 from conformance.client.drawing import Drawing
 from conformance.outcome.findings import Mismatch
-from conformance.suite.model.rooms import understood
+from conformance.suite.model.shrinking import understood
 from conformance.suite.test_model import find
 from tests.conformance.commands import REFERENCE, Commands
 from tests.conformance.suite.benches import bench_at, server

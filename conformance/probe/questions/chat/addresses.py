@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from conformance.probe.notebook import Sure
 from conformance.probe.questions.chat.chat import ProbedChat
+from conformance.probe.questions.chat.layout_search import REGISTER_WORDS
 from conformance.probe.questions.chat.members import ProbedMember
 from conformance.probe.questions.chat.talk import AddressRule, NoChat
 from conformance.probe.questions.requests.asking import FREE, HANDSHAKE, TCP
@@ -114,7 +115,7 @@ class _AddressSearch:
         notes.learn("address.learnt", "message", f"a member hears nothing before {how}, and then it does", sure=sure)
         if layout.register:
             notes.learn("address.message", layout.register, "after it messages come, before it none do")
-        notes.not_learnt("chat.empty", "registering is a message of its own here")
+        notes.leave_open("chat.empty", "registering is a message of its own here")
         self._take("message", self._shape)
         self._rooms.leave_behind(host, guest)
 
@@ -151,6 +152,8 @@ class _AddressSearch:
             notes.learn("address.learnt", "handshake", "messages come to the port told on TCP after the token")
             facts.handshakes = True
             self._take("handshake", shape.without_address())
+        elif declared and facts.declares == "may" and self._is_found_without_declaring():
+            return True
         elif declared:
             self._learn_declared(declared[0])
         elif FREE in after_empty or FREE in after_chat:
@@ -160,6 +163,12 @@ class _AddressSearch:
             notes.learn("address.learnt", "latest", f"messages come to where {what} was sent from{tail}")
             needless = not facts.handshakes and facts.declares == "may"
             self._take("latest", shape.without_address() if needless else shape, by_chat=not by_empty)
+        elif TCP in before and (word := self._register_word()):
+            why = "after it messages come to where it was sent from, before it to the port that TCP came from"
+            notes.learn("address.learnt", "message", why)
+            notes.learn("address.message", word, why)
+            self._chat.facts.layout = replace(self._chat.facts.layout, register=word)
+            self._take("message", shape.without_address())
         elif TCP in before:
             notes.learn("address.learnt", "tcp", "messages come to the port that TCP came from")
             self._take("tcp", shape.without_address())
@@ -167,6 +176,35 @@ class _AddressSearch:
             return False
         facts.shares_port = self._chat.facts.address.learnt == "tcp"
         return True
+
+    def _is_found_without_declaring(self) -> bool:
+        """Whether the server finds a member that declares nothing, by what it sends: then a key is not needed."""
+        facts, shape = self._chat.requester.facts, self._shape
+        facts.shape = shape.without_address()
+        if self.find() and self._chat.facts.address.learnt in ("latest", "message"):
+            return True
+        facts.shape = shape
+        return False
+
+    def _register_word(self) -> str | None:
+        """The word after which messages come to where it was sent from. None: no known one does that."""
+        host = self._rooms.member(None, "alicia", tell_port=True)
+        self._talk.say(host, random_message())
+        found = self._hears_after(host, "bob", REGISTER_WORDS)
+        words = enumerate(REGISTER_WORDS if found else ())
+        word = next((one for number, one in words if self._hears_after(host, f"guest{number}", (one,))), None)
+        self._rooms.leave_behind(host)
+        return word
+
+    def _hears_after(self, host: ProbedMember, user: str, words: Iterable[str]) -> bool:
+        """Whether a new guest hears at another port than that of its TCP connection after these words."""
+        sockets = {name: self._udp.open(name or "free") for name in (FREE, TCP)}
+        guest = self._rooms.member(host.room, user, sockets, tell_port=True)
+        for word in words:
+            self._talk.say(guest, word.encode())
+        heard = FREE in self._sockets_that_hear(host, guest)
+        self._rooms.leave_behind(guest)
+        return heard
 
     def _learn_declared(self, key: str) -> None:
         """Messages come to the port that a request declares under this key."""

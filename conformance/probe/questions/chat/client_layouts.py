@@ -7,6 +7,7 @@ from typing import Any, Literal
 from conformance.probe.questions.chat.members import ProbedMember
 from tcrp import LocalProtocolError
 from tcrp.dialects.framed_layouts import BinaryLayout, JsonLayout, Layout, TextLayout
+from tcrp.dialects.framed_text import split_template
 
 DatagramType = int | str | None
 """What stands in the type field of a datagram: a number in a binary layout, a text in JSON, None without a type."""
@@ -43,6 +44,15 @@ class ClientLayout:
     def typed(self) -> bool:
         """Whether the layout has a type field."""
         return "type" in self.layout or "type" in self.keys
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of what the datagram holds: room, token, user, message, type."""
+        if self.form == "binary":
+            return frozenset(self.layout)
+        if self.form == "text":
+            return frozenset(split_template(self.template)[1::2])
+        return frozenset(self.keys)
 
     @property
     def registers(self) -> bool:

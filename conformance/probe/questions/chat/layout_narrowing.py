@@ -16,7 +16,9 @@ def check_user_name(chat: ProbedChat, attempts: LayoutAttempts) -> None:
     """
     facts, notes, last = chat.requester.facts, chat.notes, chat.facts.deliveries[-1]
     if last.has_user or last.data in (last.message, last.sent):
-        if facts.shape.payload == "json" and last.has_user:
+        in_datagram = "user" in chat.facts.layout.fields
+        if facts.shape.payload == "json" and last.has_user and not in_datagram:
+            facts.user_came_with_chat = True
             why = "with this key alone a CREATE got a token, and the name came with chat"
             notes.learn("request.user-key", facts.shape.user_keys[0], why, last.data)
         return
@@ -34,6 +36,7 @@ def check_user_name(chat: ProbedChat, attempts: LayoutAttempts) -> None:
             data = chat.facts.deliveries[-1].data
             notes.learn("header.counts", other.counts, "only so does the user name come whole", data)
             if other.payload == "json":
+                facts.user_came_with_chat = True
                 notes.learn("request.user-key", other.user_keys[0], "only so does the user name come", data)
             return
     facts.shape = before

@@ -174,9 +174,9 @@ def _has_left(
     others = notices_since(chat, first, seen) or notices_since(chat, second, other)
     heard = HeardNotices(others, notices_since(chat, host, own))
     relayed = any(is_chat(chat, data) and word and word in data for data in first.main.inbox[seen:])
-    closed = not chat.talk.reach(first, second)
-    if not closed and not heard.others and not heard.own:
+    if chat.talk.reach(first, second, host):
         return False
+    closed = not chat.talk.reach(first, second)
     if not guests_too:
         notes.learn("chat.leave", word.decode(), "after it the host's room is closed; guests do not leave by it", word)
         notes.learn("chat.guests-may-leave", False, "a guest that says it still hears the others")

@@ -1,19 +1,22 @@
 """Whether anything listens on the server's UDP port, and what comes of datagrams where nothing is known of it."""
 
 import socket
+import time
 from collections.abc import Iterator
 
-from conformance.net.ports import refuses
+from conformance.net.ports import HALF_OPEN_SECONDS, refuses
 from conformance.probe.notebook import shown
 from conformance.probe.questions.chat.chat import ProbedChat
 from conformance.probe.questions.chat.client_layouts import BINARY, ClientLayout, without_rooms
 from conformance.probe.questions.chat.members import ProbedMember
 from conformance.probe.questions.chat.talk import NoChat
 from conformance.probe.random_names import random_message
+from conformance.probe.wire.server import Sent
 from conformance.probe.wire.wire import Wire
 
 REFUSED_SECONDS = 0.1
 """How long an unreachable port may take to be told."""
+PORT_CLOSED = "its UDP port is closed"
 MOST_RENEWALS = 10
 """How often a server is started anew because a datagram ended it."""
 NAMES = ("alicia", "bob")
@@ -45,9 +48,11 @@ class UdpPort:
         connected = chat.wire.udp.connected()
         self._sender = guest, connected
         chat.rooms.leave_behind(host, guest)
-        if refuses(connected, data, REFUSED_SECONDS):
-            return False
-        self._server.last = f"a datagram, {layout.words} ({len(data)} bytes on UDP)"
+        deadline = time.monotonic() + HALF_OPEN_SECONDS  # the port may be opened later than that of TCP
+        while refuses(connected, data, REFUSED_SECONDS):
+            if time.monotonic() > deadline or self._server.target.ended() is not None:
+                return False
+        self._server.sent = Sent(f"a datagram, {layout.words}", data, over_tcp=False)
         if refuses(connected, data, REFUSED_SECONDS):
             self._renew()
         return True
@@ -69,7 +74,7 @@ class UdpPort:
 
     def _renew(self) -> None:
         server = self._server
-        server.blame_last()
+        server.blame_last(PORT_CLOSED)
         if not server.owned or server.restarts >= MOST_RENEWALS:
             raise NoChat(f"nothing listens on UDP port {server.udp[1]} any more after {server.last}")
         server.renew()

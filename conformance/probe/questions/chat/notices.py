@@ -6,7 +6,9 @@ from typing import Any, Literal
 from conformance.probe.payloads import is_text, read_json, template
 from conformance.probe.questions.chat.chat import ProbedChat
 from conformance.probe.questions.chat.members import ProbedMember
+from tcrp.dialects.framed_layouts import BinaryLayout
 from tcrp.dialects.settings import NoticeSettings, Recipients
+from tcrp.errors import RemoteProtocolError
 
 USERS = ("alicia", "bob", "carl", *(f"guest{number}" for number in reversed(range(30))))
 """The names of all members, long ones before their beginnings."""
@@ -50,12 +52,22 @@ def is_chat(chat: ProbedChat, data: bytes) -> bool:
             return data in chat.talk.sent
         case "message":
             return data in chat.talk.said
-        case "text":
-            head = str(settings["template"]).partition("{message}")[0]
-            return any(data.startswith(head.replace("{user}", user).encode()) for user in USERS)
+        case "binary":
+            return _is_in_layout(BinaryLayout(settings["layout"], 0), data)
         case "json":
             return _is_json_chat(settings, data)
-    return data[:1] < b" " and len(data) > 1 and data[1:2].isalnum()
+    head = str(settings["template"]).partition("{message}")[0]
+    return any(data.startswith(head.replace("{user}", user).encode()) for user in USERS)
+
+
+def _is_in_layout(layout: BinaryLayout, data: bytes) -> bool:
+    """Whether the datagram has the layout that was learnt, to its last byte, and a member's name where it has one."""
+    try:
+        fields = layout.read(data)
+    except RemoteProtocolError:
+        return False
+    user = fields.get("user")
+    return user is None or user.decode(errors="replace") in USERS
 
 
 def _is_json_chat(settings: Any, data: bytes) -> bool:

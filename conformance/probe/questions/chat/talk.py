@@ -59,15 +59,17 @@ class Talk:
     ) -> bytes:
         """Send a member's message. `sender`: another socket than the member's; `type_`: another type than chat's.
 
-        Returns the datagram; it is empty, and none was sent, if the layout cannot carry the message.
+        Returns the datagram; it is empty, and none was sent, if the layout cannot carry the message, or is not known
+        to be understood and has ended the server.
         """
         layout = self.facts.layout
+        what = f"a datagram, {layout.words}"
         data = layout.write(member, message, type_)
-        if data is None:
+        if data is None or (not self.facts.deliveries and self.wire.server.is_deadly(what)):
             return b""
         self.sent.add(data)
         self.said.add(message)
-        self.wire.udp.send(sender or member.main, data, f"a datagram, {layout.words}")
+        self.wire.udp.send(sender or member.main, data, what)
         return data
 
     def register(self, *members: ProbedMember) -> None:

@@ -67,7 +67,8 @@ class RequestFacts:
 
     `handshakes`: the server waits for a UDP port after the token; `shares_port`: a member's TCP and UDP have the same
     port number, which one kind of server wants; `declares`: whether a request may or must declare a UDP address;
-    `other_user_keys`: JSON keys beside the one in `shape` that are taken for the user name too.
+    `other_user_keys`: JSON keys beside the one in `shape` that are taken for the user name too; `user_came_with_chat`:
+    the name that a request held under its key has come with a message.
     """
 
     shape: RequestShape = field(default_factory=RequestShape)
@@ -76,6 +77,7 @@ class RequestFacts:
     shares_port: bool = True
     declares: Literal["no", "may", "must"] = "no"
     other_user_keys: list[str] = field(default_factory=list)
+    user_came_with_chat: bool = False
 
     @property
     def needs_address(self) -> bool:
@@ -91,6 +93,8 @@ class Requester:
         self.notes = notes
         self.facts = RequestFacts()
         self.created: list[AnsweredRequest] = []
+        self.tokens: list[bytes] = []
+        """Every token that a reply built as the example held, in the order of issue."""
         self.socket = wire.udp.open("requests")
         """The socket whose port is declared where no member asks."""
 
@@ -129,6 +133,8 @@ class Requester:
         for secret in [token] if token else [found.value for found in find_tokens(reply)]:
             self.notes.hide(secret)
         answered = AnsweredRequest(exchange, reply, token, room, user)
+        if token is not None:
+            self.tokens.append(token)
         if token is not None and not join and number == shape.create:
             self.created.append(answered)
         return answered

@@ -9,8 +9,11 @@ _ALPHABETS = (
     ("uuid", re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)),
     ("decimal", re.compile(rb"\d+")),
     ("hex", re.compile(rb"[0-9a-fA-F]+")),
-    ("base64url", re.compile(rb"[\w+/=.:-]+")),
+    ("base64url", re.compile(rb"[\w+/=-]+")),
 )
+_TEXT = re.compile(rb"[\x20-\x7e]+")
+MOST_SIZE = 255
+"""Bytes of the longest token that a datagram and a dialect file can hold."""
 
 
 def learn_framing(requester: Requester, join: AnsweredRequest | None, wide: AnsweredRequest | None) -> None:
@@ -74,22 +77,33 @@ def learn_token(requester: Requester) -> None:
         notes.learn("token.key", place.key, why, payload)
     else:
         notes.learn("token.form", "raw", why, payload)
-    alphabet = next((name for name, form in _ALPHABETS if all(form.fullmatch(value) for value in values)), "bytes")
-    if len(set(map(len, values))) > 1:
-        alphabet = "base64url" if alphabet == "uuid" else alphabet
-    notes.learn("token.alphabet", alphabet, "of the characters in it", values[0])
-    size = max(map(len, values))
-    if size <= 255:
-        notes.learn("token.size", size, "bytes of it", values[0])
+    alphabet = next((name for name, form in _ALPHABETS if all(form.fullmatch(value) for value in values)), None)
+    sizes = sorted(set(map(len, values)))
+    if len(sizes) > 1 and alphabet == "uuid":
+        alphabet = "base64url"
+    told = alphabet or ("base64url" if all(map(_TEXT.fullmatch, values)) else "bytes")
+    notes.learn("token.alphabet", told, "of the characters in it", values[0])
+    if alphabet is None and told != "bytes":
+        notes.doubt("token.alphabet", "it holds characters of no alphabet that a dialect file knows")
+    if sizes[-1] <= MOST_SIZE:
+        notes.learn("token.size", sizes[-1], "bytes of it", values[0])
+    seen = f"{' and '.join(map(str, sizes[:4]))}{' and others' if len(sizes) > 4 else ''} bytes"
+    if sizes[-1] > MOST_SIZE:
+        notes.doubt("token", f"what came in its place has {seen}, more than a token can have")
+    elif len(sizes) > 1:
+        notes.doubt("token.size", f"it varies: {seen}")
     if not example.first.reply.framed and not place.key:
-        seen = f"sizes seen: {' and '.join(map(str, sorted(example.sizes)))} bytes"
-        notes.learn("token.ends", "size" if len(example.sizes) == 1 else "pause", seen, sure=Sure.LIKELY)
+        fixed = len(sizes) == 1 and sizes[0] <= MOST_SIZE
+        notes.learn("token.ends", "size" if fixed else "pause", f"sizes seen: {seen}", sure=Sure.LIKELY)
     if example.constant:
         notes.remark(f"every answer holds the same token, {shown(place.value)}")
 
 
 def _tokens_of(requester: Requester, example: TokenExample) -> list[bytes]:
-    """The tokens of the example's replies; the second one is missing where the reply is not built as the first."""
+    """All tokens that came: of the example, and of other users and rooms with names of other lengths.
+
+    The example's second one is missing where that reply is not built as the first.
+    """
     second = example.second
     found = requester.token_in(second.got, second.room, second.exchange.pieces)
-    return [example.place.value, *([found] if found else [])]
+    return [example.place.value, *([found] if found else []), *requester.tokens]

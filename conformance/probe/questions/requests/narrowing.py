@@ -155,7 +155,21 @@ def _narrow_user(requester: Requester) -> None:
         notes.learn("request.payload", "length-prefixed", why, requester.wire.tcp.exchanges[-1].sent)
     elif found is not None:
         facts.shape = chosen
+        why = "a CREATE with this key alone got a token"
+        notes.learn("request.user-key", chosen.user_keys[0], why, found.sent, sure=Sure.LIKELY)
+
+
+def check_user_key(requester: Requester) -> None:
+    """The control question for the key of the user name: the same without it. Ask it late: some servers die of it."""
+    facts, notes = requester.facts, requester.notes
+    key = notes.learnt.get("request.user-key")
+    if key is None or facts.user_came_with_chat:
+        return
+    without = requester.create("CREATE without a user name", shape=replace(facts.shape, user_keys=()))
+    if without.token is None:
         notes.learn(
-            "request.user-key", chosen.user_keys[0], "a CREATE with this key alone got a token", found.sent,
-            sure=Sure.LIKELY if facts.other_user_keys else Sure.SURE,
-        )  # fmt: skip
+            "request.user-key", key.value, "with this key alone a CREATE gets a token, without it none", key.data
+        )
+    else:
+        why = "a CREATE without any user name gets a token too"
+        notes.learn("request.user-key", key.value, why, without.sent, sure=Sure.ASSUMED)

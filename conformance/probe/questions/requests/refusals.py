@@ -45,7 +45,7 @@ def ask_password(requester: Requester, refusals: Refusals) -> None:
     if requester.facts.shape.payload != "json":
         return
     if not requester.is_healthy():
-        notes.not_learnt(key, "the server no longer creates rooms")
+        notes.leave_open(key, "the server no longer creates rooms")
         return
     timing = requester.wire.timing
     timing.patience = max(PASSWORD_PATIENCE, timing.patience)
@@ -68,15 +68,15 @@ def ask_password(requester: Requester, refusals: Refusals) -> None:
 def ask_malformed(requester: Requester, refusals: Refusals) -> None:
     """Send requests that cannot be served. Ask this last: some servers do not survive it."""
     if not requester.is_healthy():
-        requester.notes.not_learnt("reply.bad-payload", "the server no longer creates rooms")
+        requester.notes.leave_open("reply.bad-payload", "the server no longer creates rooms")
         return
     _ask_bad_payload(requester, refusals)
     _ask_bad_operation(requester, refusals)
     shape = requester.facts.shape
     state = 7 if shape.state != 7 else 6
     other = requester.create(f"CREATE with State {state}", shape=replace(shape, state=state))
-    why = f"a CREATE with State {state} {'got a token' if other.token else 'got none'}"
-    requester.notes.learn("request.any-state", other.token is not None, why, other.got)
+    if other.token is not None:  # a broken rule (TCRP-3.7b), and no way to talk: it stays a finding
+        requester.notes.remark(f"a CREATE with State {state} gets a token (TCRP-3.7b)")
 
 
 def _ask_bad_payload(requester: Requester, refusals: Refusals) -> None:
@@ -111,7 +111,7 @@ def _learn_bad(requester: Requester, key: str, answered: AnsweredRequest) -> Non
     if answered.got and not _is_cut_off(requester, answered):
         requester.notes.learn(key, "malformed", f"{what}: answered", answered.got)
     else:
-        how = "the server closed" if closed else f"nothing in {requester.wire.timing.answer_wait:.1f} s"
+        how = "the server closed" if closed else f"nothing came within {requester.wire.timing.answer_wait:.1f} s"
         requester.notes.learn(key, "close", f"{what}: {how}", sure=Sure.SURE if closed else Sure.LIKELY)
 
 

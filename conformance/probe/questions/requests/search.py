@@ -20,6 +20,8 @@ _NAMED = re.compile(r"""KeyError: ['"]([A-Za-z_][\w-]{0,40})['"]|['"`]([A-Za-z_]
 _MISSED = re.compile("missing|required|not found|need", re.IGNORECASE)
 _USUAL = (*USER_KEYS, *PASSWORD_KEYS[:1], *PAIR_KEYS, *IP_KEYS)
 _MOST_HINTS = 3
+ALIKE = 12
+"""Once so many shapes had one and the same answer, only those are tried that differ in one thing from the likeliest."""
 ENOUGH = 14
 """Requests after which a shape that gets a token for CREATE alone is taken."""
 
@@ -47,6 +49,8 @@ class RequestSearch:
         self._tried = 0
         self._second_best: _Understood | None = None
         self._named: list[str] = []
+        self._seen: set[tuple[bytes, bool]] = set()
+        """The answers so far, and whether the server closed."""
 
     def find(self, most: int = 1000) -> bool:
         """Try shapes until CREATE and JOIN get a token. Returns whether a shape was found, and puts it and the replies
@@ -56,13 +60,16 @@ class RequestSearch:
         """
         waiting = self._waiting
         for _ in range(min(most, len(waiting))):
-            if not waiting or self._must_do():
+            if not waiting or self._must_do() or self._requester.wire.server.is_allergic:
                 break
             shape = waiting.pop(0)
             self._tried += 1
             answered = self._requester.create(f"CREATE with {shape.words}", shape=shape)
             if answered.got and self.first_unread is None:
                 self.first_unread = answered
+            self._seen.add((answered.got.replace(answered.room.encode(), b""), answered.exchange.closed))
+            if self._tried == ALIKE and len(self._seen) == 1:
+                waiting[:] = [one for one in waiting if one.is_simple]
             for place in find_tokens(answered.reply):
                 found = self._confirm(shape, answered, place)
                 if found is None:
@@ -76,10 +83,19 @@ class RequestSearch:
                 waiting.insert(0, with_user_keys(RequestShape(), (name,)))
             if is_known_protocol(answered.got):
                 waiting.clear()
-        if self._second_best is not None and (not waiting or self._must_do()):
+        return (not waiting or self._must_do()) and self.take_second_best()
+
+    @property
+    def plausible(self) -> int:
+        """How many of the shapes that wait have no size that is huge to a server that reads it otherwise."""
+        odd = (number for number, shape in enumerate(self._waiting) if shape.size != "binary")
+        return next(odd, len(self._waiting))
+
+    def take_second_best(self) -> bool:
+        """Take a shape that got a token for CREATE, if one is known. Returns whether one is."""
+        if self._second_best is not None:
             self._take(self._second_best)
-            return True
-        return False
+        return self._second_best is not None
 
     def _must_do(self) -> bool:
         """Whether so many shapes were tried that the second best is taken."""

@@ -91,6 +91,13 @@ class RequestShape:
                 size = number.to_bytes(29, "big")
         return bytes([len(name), operation, self.state]) + size + name + payload
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether it differs in one thing at most from the two likeliest shapes."""
+        odd = (self.counts != "payload", self.state != 0, self.size != "binary", self.create != CREATE,
+               self.stages != "whole", bool(self.extra))  # fmt: skip
+        return self.payload in ("json", "raw") and sum(odd) <= 1
+
     def without_address(self) -> "RequestShape":
         """The shape without any key of the UDP address."""
         return replace(self, pair_keys=(), ip_keys=(), port_keys=())
@@ -122,32 +129,32 @@ class RequestShape:
 
 
 def candidates() -> Iterator[RequestShape]:
-    """All shapes that are tried, the likeliest first."""
+    """All shapes that are tried, the likeliest first. Those with sizes in digits come late: digits are a huge number to
+    a server that reads a binary one.
+    """
     many, raw = RequestShape(), RequestShape(payload="raw")
+    prefixed, quoted = RequestShape(payload="length-prefixed"), RequestShape(payload="json-string")
     yield many
     yield raw
     yield replace(many, password="null")
     yield replace(many, password="omit")
     yield replace(many, pair_keys=PAIR_KEYS[:1], ip_keys=IP_KEYS)
-    yield RequestShape(payload="json-string")
-    yield RequestShape(payload="length-prefixed")
-    for changed in ({"counts": "body"}, {"state": 1}, {"size": "digits"}, {"size": "digits-nul"}):
-        for base in (many, raw):
-            yield replace(base, **changed)
+    yield quoted
+    yield prefixed
+    yield from (replace(base, counts="body") for base in (many, raw))
+    yield from (replace(base, state=1) for base in (many, raw))
     yield replace(many, extra=EXTRA)
-    for payload in ("json-string", "length-prefixed"):
-        one = RequestShape(payload=payload)
+    for one in (quoted, prefixed):
         yield replace(one, state=1)
         yield replace(one, counts="body")
-        yield replace(one, size="digits")
-        yield replace(one, size="digits-nul")
+    yield from (replace(base, create=0, join=1) for base in (many, raw))
+    sizes: tuple[SizeForm, ...] = ("digits", "digits-nul")
+    for size in sizes:
+        yield from (replace(base, size=size) for base in (many, raw, quoted, prefixed))
     for base in (many, raw):
-        yield replace(base, size="digits", counts="body")
-        yield replace(base, size="digits-nul", counts="body")
-        yield replace(base, create=0, join=1)
-        yield replace(base, stages="header-first")
-    yield replace(many, stages="header-first", state=1)
-    yield replace(raw, stages="header-first", state=1)
+        yield from (replace(base, size=size, counts="body") for size in sizes)
+    for state in (0, 1):
+        yield from (replace(base, stages="header-first", state=state) for base in (many, raw))
 
 
 def with_user_keys(shape: RequestShape, names: tuple[str, ...]) -> RequestShape:

@@ -7,7 +7,7 @@ from typing import Any
 from conformance.probe.notebook import Sure
 from conformance.probe.payloads import template
 from conformance.probe.questions.requests.asking import AnsweredRequest, Requester, TokenExample
-from conformance.probe.questions.requests.refusals import Refusals, is_cut_off
+from conformance.probe.questions.requests.refusals import OUTCOMES, Refusals, is_cut_off
 from conformance.probe.reply_parsing import ReplyPart
 
 Fields = dict[str, Any]
@@ -53,10 +53,44 @@ class _Statuses:
         self._learn_form()
         if self._good.reply.framed:
             self._learn_states()
+        self._leave_open()
 
     def _refusal_part(self, one: AnsweredRequest) -> ReplyPart:
-        """The part of a refusal that says no: the last one, leaving out what follows a reply of the usual length."""
-        return one.reply.parts[: len(self._good.reply.parts)][-1]
+        """The part of a refusal that says no: the first that is not as in a good reply. What follows it is not looked
+        at: some servers send an empty token after an acknowledgement that refuses.
+        """
+        good = self._good.reply.parts
+        if self._acknowledged and (one.reply.parts[0].state, self._plain(one.reply.parts[0], one)) != (
+            good[0].state, self._plain(good[0], self._good),
+        ):  # fmt: skip
+            return one.reply.parts[0]
+        return one.reply.parts[: len(good)][-1]
+
+    @staticmethod
+    def _plain(part: ReplyPart, asked: AnsweredRequest) -> bytes | str:
+        """The payload without the names of the request that it answers."""
+        return template(part.text, room=asked.room, users=(asked.user,)) if part.kind != "bytes" else part.payload
+
+    def _leave_open(self) -> None:
+        """Take down of which refusals it is not known how they look."""
+        for outcome in OUTCOMES:
+            why = self._why_open(outcome)
+            if why is None:
+                self._notes.settle(f"status.{outcome}")
+            else:
+                self._notes.leave_open(f"status.{outcome}", why)
+
+    def _why_open(self, outcome: str) -> str | None:
+        """Why it is not known how this refusal looks; None if it is."""
+        notes, one = self._notes, self._refusals.found.get(outcome)
+        if notes.value(f"status.{outcome}") is not None or notes.value(f"words.{outcome}") is not None:
+            return None
+        if one is None:
+            bad = {notes.value("reply.bad-payload"), notes.value("reply.bad-header")} - {None}  # raw: the second alone
+            return None if outcome == "malformed" and bad == {"close"} else "no request was refused for this reason"
+        if one in self._said.values():
+            return "what it says is not told from a good answer"
+        return None if notes.value("reply.refusal") == "close" else "this refusal says nothing, and others do"
 
     def _refusal_parts(self) -> list[ReplyPart]:
         return [self._refusal_part(one) for one in self._said.values()]
@@ -66,9 +100,8 @@ class _Statuses:
 
     def _learn_place(self) -> None:
         """In which of the two parts a refusal differs."""
-        acknowledgement = self._good.reply.parts[0].payload
         late = [one for one in self._said.values() if len(one.reply.parts) == 2
-                and one.reply.parts[0].payload == acknowledgement]  # fmt: skip
+                and self._refusal_part(one) is one.reply.parts[1]]  # fmt: skip
         where = "token" if late and len(late) * 2 > len(self._said) else "acknowledgement"
         proof = late[0] if late else self._first_said()
         self._notes.learn("reply.refused-in", where, "where the answer to a refused request differs", proof.got)
@@ -111,8 +144,8 @@ class _Statuses:
 
     def _learn_texts(self, ack: ReplyPart) -> None:
         self._notes.learn("status.form", "text", "the acknowledgement is a text", ack.payload)
-        self._notes.learn("status.ok", ack.text, "it in a good answer", ack.payload)
-        self._learn_values(lambda part: part.text if part.kind == "text" else None, templated=True)
+        self._notes.learn("status.ok", self._plain(ack, self._good), "it in a good answer", ack.payload)
+        self._learn_values(lambda part: part.text if part.kind == "text" else None)
 
     def _learn_json(self, part: ReplyPart) -> None:
         """The status stands beside the token, or in the acknowledgement. Another key may hold words."""
@@ -120,7 +153,7 @@ class _Statuses:
         if not isinstance(value, dict):
             notes.learn("status.form", "json", "the acknowledgement is a JSON value", part.payload)
             notes.learn("status.key", False, "the value is the whole payload", part.payload)
-            notes.learn("status.ok", value, "it in a good answer", part.payload)
+            notes.learn("status.ok", self._named(value, self._good), "it in a good answer", part.payload)
             self._learn_values(lambda one: one.value)
             return
         refused = [one.fields for one in self._refusal_parts()]
@@ -130,10 +163,11 @@ class _Statuses:
             notes.learn("status.form", "json", f"{key!r} tells a good answer from a refusal", part.payload,
                         sure=Sure.SURE if any(key in fields for fields in refused) else Sure.LIKELY)  # fmt: skip
             notes.learn("status.key", key, "as above", part.payload)
-            notes.learn("status.ok", value[key], "it in a good answer", part.payload)
+            notes.learn("status.ok", self._named(value[key], self._good), "it in a good answer", part.payload)
             if self._acknowledged and key in self._token_part.fields:
                 beside = self._token_part
-                notes.learn("status.token-ok", beside.fields[key], "it beside the token", beside.payload)
+                ok = self._named(beside.fields[key], self._good)
+                notes.learn("status.token-ok", ok, "it beside the token", beside.payload)
             self._learn_values(lambda one: one.fields.get(key))
         elif with_fields:
             notes.learn("status.form", "none", "nothing but the token, or its absence, tells", part.payload)
@@ -149,7 +183,7 @@ class _Statuses:
         usual = [part for outcome, part in parts.items() if outcome != "malformed"] or list(parts.values())
         if not usual:
             if notes.value("reply.refusal") is None:
-                notes.not_learnt("reply.refusal", "nothing was refused")
+                notes.leave_open("reply.refusal", "nothing was refused")
             notes.learn("status.form", "none", "the token alone tells", good.got, sure=Sure.LIKELY)
             return
         if all(len(part.payload) == 1 for part in usual) and not self._acknowledged:
@@ -171,19 +205,22 @@ class _Statuses:
             notes.learn("status.form", "state", "a refusal differs by its State alone", self._first_said().got)
             self._learn_values(lambda part: part.state)
 
-    def _learn_values(self, value_of: ValueOf, *, templated: bool = False) -> None:
-        """The status value of every outcome. `templated`: the value is a text that may hold names."""
+    @staticmethod
+    def _named(value: Any, asked: AnsweredRequest) -> Any:
+        """The value; a text as a template, in which the names of the request are places."""
+        return template(value, room=asked.room, users=(asked.user,)) if isinstance(value, str) else value
+
+    def _learn_values(self, value_of: ValueOf) -> None:
+        """The status value of every outcome."""
         ok = self._notes.value("status.ok")
         for outcome, one in self._said.items():
-            value = value_of(self._refusal_part(one))
+            value = self._named(value_of(self._refusal_part(one)), one)
             if value is None or isinstance(value, dict | list | float) or (value == ok and type(value) is type(ok)):
                 continue
-            if templated:
-                value = template(value, room=one.room, users=(one.user,))
             self._notes.learn(f"status.{outcome}", value, one.exchange.what, one.got)
 
-        if isinstance(ok, bool | str):
-            refused = [value for value in map(value_of, self._refusal_parts()) if value is not None]
+        if isinstance(ok, bool | str) or self._notes.value("status.form") == "json":
+            refused = [value for value in map(value_of, self._refusal_parts()) if value is not None and value != ok]
             general = next((value for value in reversed(refused) if type(value) is type(ok)), None)
             if general is not None:
                 self._notes.learn("status.refused", general, "for what was not asked", sure=Sure.ASSUMED)
@@ -204,7 +241,7 @@ class _Statuses:
         key = min(sorted(texts), key=lambda one: (one not in good, not _WORDS_KEY.search(one)))
         if key in good and isinstance(good[key], str):
             notes.learn("words.key", key, "words stand under it in good answers and refusals", part.payload)
-            notes.learn("words.ok", good[key], "in a good answer", part.payload)
+            notes.learn("words.ok", self._named(good[key], self._good), "in a good answer", part.payload)
         elif all(status not in fields for fields in refused if key in fields):
             notes.learn("words.error-key", key, "it stands in refusals alone", repr(refused[0]).encode())
         else:

@@ -105,7 +105,7 @@ def test_short_forms() -> None:
 @pytest.mark.parametrize(
     ("code", "causes", "sentence"),
     [
-        (0, 0, "conforms"),
+        (0, 0, "conforms but for 1 known"),
         (1, 1, "does not conform: 1 cause"),
         (1, 3, "does not conform: 3 causes, the most damaging first"),
         (2, 0, "interrupted: not everything was judged"),
@@ -119,6 +119,8 @@ def test_the_conclusion_counts_causes(report: Report, code: int, causes: int, se
 
 def test_what_is_weak_or_known_is_no_cause(report: Report) -> None:
     report["findings"] = report["findings"][-2:]
+    assert conclusion(report | {"exit_code": 0}) == "conforms but for 1 known"
+    report["summary"]["known"] = 0
     assert conclusion(report | {"exit_code": 0}) == "conforms"
     assert remarks(report) == [
         "1 recommendation not kept",

@@ -11,6 +11,7 @@ from conformance.trace.recording import StepKind
 from tcrp.endpoint import Endpoint
 from tests.conformance.commands import Commands, Done
 
+MODEL = "test_model:test_a_conversation_of_several_clients_agrees_with_the_model"
 FAST = ("--runs", "1", "--timeout", "1")
 
 LOGGING = """
@@ -59,9 +60,12 @@ def finding(command: Commands, recorded: Path) -> Path:
 
 
 def test_failed_as_long_as_it_is_wrong_and_fixed_once_it_is_right(command: Commands, finding: Path, right: str) -> None:
-    done = command("replay", str(finding))
+    done = command("replay", str(finding), "--exec")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("TCRP-2.5a: a request is reassembled whatever its segmentation\n")
+    assert done.stdout.startswith(
+        f"starting: {command.faulty('header-in-one-recv')}\n\n"
+        "TCRP-2.5a: a request is reassembled whatever its segmentation\n"
+    )
     assert "was       status 4 (MALFORMED)\nnow       status 4 (MALFORMED)\n" in done.stdout
     assert done.stdout.endswith("\nFAILED (3 of 3 runs failed)\n")
 
@@ -80,10 +84,38 @@ def test_against_a_server_that_runs(command: Commands, finding: Path, right: str
     assert done.stdout.endswith("\nFAILED (2 of 2 runs failed)\n"), "of the first, names might stand there already"
 
 
+def test_a_command_of_somebody_else_is_shown_and_never_started_unasked(command: Commands, finding: Path) -> None:
+    started = command.folder / "started"
+    row = json.loads(finding.read_text())
+    finding.write_text(json.dumps({**row, "command": f"touch {started} \x1b[31m"}))
+    refused(command("replay", str(finding), "--exec", ""), 4, "is empty")
+    refused(command("replay", str(finding)), 4, f"started its server with 'touch {started} \\x1b[31m'", "give --exec")
+    assert not started.exists()
+    done = command("replay", str(finding), "--exec")
+    assert done.returncode == 6
+    assert done.stdout.startswith(f"starting: touch {started} \\x1b[31m\n")
+    assert started.exists()
+
+
+def test_a_server_is_started_on_the_ports_of_the_run(command: Commands, finding: Path, nowhere: Endpoint) -> None:
+    row = json.loads(finding.read_text())
+    target = f"127.0.0.1:{nowhere.tcp}:{nowhere.udp}"
+    finding.write_text(json.dumps({**row, "command": "false", "target": target}))
+    refused(command("replay", str(finding), "--exec"), 6, f"UDP port {nowhere.udp}")
+
+
+def test_a_server_that_ran_is_asked_again(command: Commands, finding: Path, right: str) -> None:
+    row = json.loads(finding.read_text())
+    with command.started(right) as target:
+        finding.write_text(json.dumps({**row, "command": None, "target": target}))
+        assert command("replay", str(finding)).stdout.endswith("\nFIXED (0 of 3 runs failed)\n")
+    refused(command("replay", str(finding), "--exec"), 4, "--exec needs a command here")
+
+
 def test_of_a_finding_that_comes_sometimes(command: Commands) -> None:
     flaky = command.wrong_at("header-in-one-recv", "start % 2")
     assert command("run", "2.5a", "--runs", "1", "--exec", flaky).returncode == 1
-    done = command("replay", "tcrp-report/findings/2.5a.json", "--runs", "4")
+    done = command("replay", "tcrp-report/findings/2.5a.json", "--runs", "4", "--exec")
     assert done.returncode == 1
     assert done.stdout.endswith("\nFAILED (2 of 4 runs failed)\n")
 
@@ -99,7 +131,7 @@ def test_what_is_sent_is_what_was_recorded(command: Commands, clause: str, fault
     assert command("run", clause, "2.1", "--runs", "1", "--exec", server).returncode == 1
     path = command.folder / "tcrp-report" / "findings" / f"{clause}.json"
     log.write_text("")
-    assert command("replay", str(path), "--runs", "1").returncode == 1
+    assert command("replay", str(path), "--runs", "1", "--exec").returncode == 1
     heard = [tuple(line.split(" ")) for line in log.read_text().splitlines()]
     requests: dict[str, str] = {}
     datagrams: list[str] = []
@@ -119,7 +151,7 @@ def test_what_is_sent_is_what_was_recorded(command: Commands, clause: str, fault
 def test_of_the_plain_conversation(command: Commands, right: str) -> None:
     assert command("run", "4.5a", "--runs", "1", "--exec", command.faulty("ack-left-out")).returncode == 1
     path = "tcrp-report/findings/3.4a.json"
-    assert command("replay", path, "--runs", "1").stdout.endswith("\nFAILED (1 of 1 runs failed)\n")
+    assert command("replay", path, "--runs", "1", "--exec").stdout.endswith("\nFAILED (1 of 1 runs failed)\n")
     assert command("replay", path, "--exec", right).stdout.endswith("\nFIXED (0 of 3 runs failed)\n")
 
 
@@ -133,7 +165,7 @@ def test_of_a_conversation_that_was_found_by_the_model(command: Commands, right:
     replay = json.loads(path.read_text())
     assert replay["play"] == "test_model:test_a_conversation_of_several_clients_agrees_with_the_model"
     assert replay["example"] == finding["example"]
-    assert command("replay", str(path)).stdout.endswith("\nFAILED (3 of 3 runs failed)\n")
+    assert command("replay", str(path), "--exec").stdout.endswith("\nFAILED (3 of 3 runs failed)\n")
     done = command("replay", str(path), "--exec", right)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "FIXED (0 of 3 runs failed)")
 
@@ -145,7 +177,7 @@ def test_of_an_idle_clause_that_looks_at_a_scene_of_before(command: Commands, ri
     path = command.folder / "tcrp-report" / "findings" / "5.3c.json"
     first = next(step["bytes"] for step in json.loads(path.read_text())["steps"] if step["does"] == StepKind.SEND)
     room = bytes.fromhex(first)[32 : 32 + bytes.fromhex(first)[0]].decode()
-    done = command("replay", str(path), "--runs", "1")
+    done = command("replay", str(path), "--runs", "1", "--exec")
     assert done.stdout.endswith("\nFAILED (1 of 1 runs failed)\n")
     assert f"CREATE REQUEST: room '{room}'" in done.stdout
     done = command("replay", str(path), "--runs", "1", "--exec", f"{right} --idle-timeout 1")
@@ -155,7 +187,7 @@ def test_of_an_idle_clause_that_looks_at_a_scene_of_before(command: Commands, ri
 def test_of_a_crash(command: Commands, right: str) -> None:
     assert command("run", "6.1f", *FAST, "--exec", command.faulty("dies-of-a-short-datagram")).returncode == 7
     path = "tcrp-report/findings/6.1f.json"
-    assert command("replay", path, "--runs", "1").stdout.endswith("\nFAILED (1 of 1 runs failed)\n")
+    assert command("replay", path, "--runs", "1", "--exec").stdout.endswith("\nFAILED (1 of 1 runs failed)\n")
     assert command("replay", path, "--runs", "1", "--exec", right).returncode == 0
 
 
@@ -211,6 +243,9 @@ def said_of(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[obj
         ({"example": "[]"}, "is no dict of arguments"),
         ({"example": "__import__('os').getcwd()"}, "is no Python literal"),
         ({"example": "{'cuts': 'x', 'join': 5}"}, "could not be held: "),
+        ({"play": MODEL, "example": "{'steps': [('lurk', 0, 0, None)]}"}, "('lurk', 0, 0, None) is not a step"),
+        ({"play": MODEL, "example": "{'steps': [('haunt', 0, 'chat')]}"}, "('haunt', 0, 'chat') is not a step"),
+        ({"steps": [{"at": 0, "who": "bob", "does": "lurk", "bytes": "", "local": "", "note": ""}]}, "'lurk' is not a"),
         ({"target": None, "command": None}, "no server is named: give -t"),
         ({"extra": 1}, "is no replay file of schema 1"),
     ],
@@ -219,7 +254,7 @@ def test_a_bad_file_is_one_line_and_4(
     capsys: pytest.CaptureFixture[str], finding: Path, change: dict[str, object], says: str
 ) -> None:
     finding.write_text(json.dumps({**json.loads(finding.read_text()), **change}))
-    code, line = said_of(capsys, finding)
+    code, line = said_of(capsys, finding, *([] if "command" in change else ["--exec"]))
     assert code == (3 if "could not be held" in says else 4)
     assert says in line
 

@@ -8,7 +8,8 @@ import pytest
 from conformance.client.bench import Bench
 from conformance.outcome.findings import Mismatch
 from conformance.suite.model.conversation import Comparison, play
-from conformance.suite.model.rooms import Step, understood
+from conformance.suite.model.rooms import Step
+from conformance.suite.model.shrinking import understood
 from tests.conformance.suite.benches import CountingBench, bench_at, server
 
 

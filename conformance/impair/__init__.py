@@ -1,0 +1,1 @@
+"""A seeded proxy that loses, doubles, reorders and delays what goes between suite and server. It knows no dialect."""

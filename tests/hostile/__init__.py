@@ -1,0 +1,1 @@
+"""Servers that would hang, flood or outlive whoever tests them."""
