@@ -15,7 +15,11 @@ PART := $(if $(SHARD),--shard $(SHARD))
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal $(PART)
 SELFTEST := $(BIN)/pytest -n $(SELFTEST_WORKERS) --dist load --maxschedchunk 1 -p no:randomly -p no:cacheprovider -q
 
-.PHONY: demo test test-all lint check wheel selftest bench format clean
+# How long `make fuzz` and `make soak` go on.
+SECONDS ?= 600
+MINUTES ?= 30
+
+.PHONY: demo test test-all lint check wheel selftest bench fuzz soak torment format clean
 
 demo: $(READY)
 	$(BIN)/tcrp-conformance run --exec '$(BIN)/tcrp-server --tcp-port {tcp} --udp-port {udp}'
@@ -45,12 +49,23 @@ bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks --write benchmarks/RESULTS.md
 
+# atheris is led by coverage, and is not there for every system and Python: without it hypothesis makes the inputs.
+fuzz: $(READY)
+	-$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.hardening.fuzz --seconds $(SECONDS)
+
+soak: $(READY)
+	$(BIN)/python -m tests.hardening.soak --minutes $(MINUTES)
+
+torment: $(READY)
+	$(BIN)/python -m tests.hardening.torment
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) dist tcrp-report
+	rm -rf $(VENV) dist tcrp-report .fuzz
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("tcrp needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

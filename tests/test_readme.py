@@ -12,7 +12,7 @@ import pytest
 
 from conformance.spec.clauses import choose
 from reference_client import ChatClient
-from tcrp import Create
+from tcrp import Create, DownKind
 from tcrp.dialects import Ports
 from tcrp.endpoint import parse_endpoint
 
@@ -110,7 +110,7 @@ def test_every_command_has_its_line():
     shown = {split(line)[0] for line in COMMANDS}
     assert {("tcrp-server",), ("tcrp-client",), ("pytest",)} < shown
     assert {command[1] for command in shown if command[0] == "tcrp-conformance"} == {
-        "run", "probe", "replay", "diff", "load", "list", "explain"
+        "run", "probe", "replay", "diff", "bundle", "load", "list", "explain"
     }  # fmt: skip
 
 
@@ -179,7 +179,7 @@ async def answer(code, where):
     async with await ChatClient.connect(endpoint, Create("lobby", "alice")) as host:
         code = code.replace(usual, f"{endpoint.tcp}, {endpoint.udp}")
         bot = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
-        hearing = asyncio.ensure_future(anext(host))
+        hearing = asyncio.ensure_future(first_message(host))
         while (
             not hearing.done() and bot.returncode is None
         ):  # until the bot has registered, what is said reaches nobody
@@ -187,3 +187,8 @@ async def answer(code, where):
             await asyncio.wait([hearing], timeout=0.1)
     assert await bot.wait() == 0
     return hearing.result().user, hearing.result().body.decode()
+
+
+async def first_message(chat):
+    """The first message that a member said. Notices come, too."""
+    return await anext(down async for down in chat if down.kind is DownKind.CHAT)

@@ -4,11 +4,27 @@ import contextlib
 import os
 import re
 import socket
+import threading
 import traceback
 from collections import defaultdict
 from typing import ClassVar
 
-from tests.faults.plain import JOIN, Address, Header, Member, Request, Room, Server, Stream
+from tests.faults.plain import (
+    CREATE,
+    JOIN,
+    LIMIT_REACHED,
+    MALFORMED,
+    ROOM_EXISTS,
+    Address,
+    Header,
+    Member,
+    Refused,
+    Request,
+    Room,
+    Server,
+    Stream,
+    Vanished,
+)
 from tests.faults.registry import fault
 
 # control: requests and answers --------------------------------------------------------------------
@@ -169,3 +185,111 @@ class LosingControl(Server):
         with contextlib.suppress(OSError):
             self.tcp.shutdown(socket.SHUT_RDWR)
         self.tcp.close()
+
+
+# state over time and at once -----------------------------------------------------------------------
+
+
+class KnownByAddress(Server):
+    """`owners` notes for each address whose it last was."""
+
+    owners: ClassVar[dict[Address, Member]] = {}
+
+
+class ReadsRoomFirst(Server):
+    """Calls `named` once header and room name have come, before the payload is read."""
+
+    def named(self, header: Header, room: bytes) -> None:
+        raise NotImplementedError
+
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room = stream.recv_exactly(header.room_size)
+        self.named(header, room)
+        return room, stream.recv_exactly(header.payload_size)
+
+
+class DecodesChunks(Server):
+    """The body is decoded chunk by chunk as it comes, with the handler `errors`."""
+
+    errors = "replace"
+
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        return self.chunks(stream, header.room_size), self.chunks(stream, header.payload_size)
+
+    def chunks(self, stream: Stream, size: int) -> bytes:
+        text, left = "", size
+        while left:
+            data = stream.recv(left)
+            if not data:
+                raise Vanished
+            left -= len(data)
+            try:
+                text += data.decode("utf-8", self.errors)
+            except UnicodeDecodeError:
+                raise Refused(MALFORMED) from None
+        return text.encode("utf-8")
+
+
+class Counting(Server):
+    """Refuses with 6, once `most` of what `count` notes have come."""
+
+    most = 20
+    counted_so_far = 0
+
+    def count(self) -> None:
+        with self.lock:
+            self.counted_so_far += 1
+
+    def decide(self, request: Request, peer: Address) -> Member:
+        if self.counted_so_far >= self.most:
+            raise Refused(LIMIT_REACHED)
+        return super().decide(request, peer)
+
+
+class Reserves(Server):
+    """A CREATE reserves its name once header and room name have come. `kept` is asked when it is then lost."""
+
+    reserved: ClassVar[set[bytes]] = set()
+
+    def kept(self, payload: bytes, error: Exception) -> bool:
+        raise NotImplementedError
+
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room, payload = stream.recv_exactly(header.room_size), b""
+        if header.operation == CREATE and room not in self.reserved:
+            try:
+                self.reserved.add(room)
+                while len(payload) < header.payload_size:
+                    data = stream.recv(header.payload_size - len(payload))
+                    if not data:
+                        raise Vanished
+                    payload += data
+            except (Vanished, OSError) as error:
+                if not self.kept(payload, error):
+                    self.reserved.discard(room)
+                raise
+            self.reserved.discard(room)
+            return room, payload
+        return room, stream.recv_exactly(header.payload_size)
+
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if name in self.reserved:
+            raise Refused(ROOM_EXISTS)
+        return super().create(name, user, password, peer)
+
+
+class ReadsAddressInJson(Server):
+    """`declared` is what the JSON says of the client's address, if anything."""
+
+    declared: ClassVar[threading.local] = threading.local()
+
+    def port_in(self, fields: dict[str, object]) -> object:
+        return fields.get("port")
+
+    def password_in(self, fields: dict[str, object]) -> bytes:
+        self.declared.port = self.port_in(fields)
+        return super().password_in(fields)
+
+    def decide(self, request: Request, peer: Address) -> Member:
+        self.declared.port = None
+        return super().decide(request, peer)

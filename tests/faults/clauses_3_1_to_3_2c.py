@@ -1,6 +1,7 @@
 """Faults of 3.1 to 3.2c: operations and states, and the two fields of a JSON payload."""
 
 import json
+import re
 
 from tests.faults.bases import ReadsJoinsItsOwnWay
 from tests.faults.plain import (
@@ -16,6 +17,7 @@ from tests.faults.plain import (
     Request,
     Room,
     Server,
+    Stream,
 )
 from tests.faults.registry import fault
 
@@ -33,6 +35,24 @@ class OperationsSwapped(Server):
 class OperationsFromZero(Server):
     def decide(self, request: Request, peer: Address) -> Member:
         return super().decide(request._replace(operation=request.operation + 1), peer)
+
+
+@fault(
+    "operation-of-the-latest-header",
+    "TCRP-3.1a",
+    also=("TCRP-3.4c", "TCRP-3.4a", "TCRP-3.4d", "TCRP-3.4e", "TCRP-2.5a"),
+    note="the operation is kept in a variable that the next connection overwrites",
+)
+class OperationOfTheLatestHeader(Server):
+    operation = 0
+
+    def parse_header(self, data: bytes) -> Header:
+        header = super().parse_header(data)
+        self.operation = header.operation
+        return header
+
+    def read_request(self, stream: Stream) -> Request:
+        return super().read_request(stream)._replace(operation=self.operation)
 
 
 # 3.1b: state 0 is a request, 1 an ACK, 2 a COMPLETE -----------------------------------------------
@@ -110,6 +130,19 @@ class JsonNamesInRawBytes(Server):
         if payload.startswith(b"{"):
             payload = payload.replace(b"\\", b"\\\\")
         return super().decide(request._replace(payload=payload), peer)
+
+
+@fault(
+    "escaped-pairs-refused",
+    "TCRP-3.2a",
+    also=("TCRP-3.3a",),
+    note="an escaped surrogate pair in a user name is malformed",
+)
+class EscapedPairsRefused(Server):
+    def parse_json(self, payload: bytes) -> dict[str, object]:
+        if re.search(rb"\\u[dD][89abAB]", payload):
+            raise Refused(MALFORMED)
+        return super().parse_json(payload)
 
 
 # 3.2b: password absent, null and "" all mean none -------------------------------------------------

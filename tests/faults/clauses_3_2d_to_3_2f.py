@@ -2,9 +2,17 @@
 
 import json
 import re
+from typing import ClassVar
 
-from tests.faults.bases import ReadsJoinsItsOwnWay
-from tests.faults.plain import MALFORMED, Refused, Server
+from tests.faults.bases import ReadsAddressInJson, ReadsJoinsItsOwnWay
+from tests.faults.plain import (
+    MALFORMED,
+    Address,
+    Member,
+    Refused,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 3.2d: unknown keys are ignored, whatever their valid value ---------------------------------------
@@ -48,12 +56,6 @@ class JoinUnknownKeysRefused(ReadsJoinsItsOwnWay):
         if payload.startswith(b"{") and set(self.parse_json(payload)) - {"username", "password"}:
             raise Refused(MALFORMED)
         return self.parse_payload(payload)
-
-
-@fault("json-keys-without-case", "TCRP-3.2d", also=("TCRP-3.2c",), note="Username is username, too")
-class JsonKeysWithoutCase(Server):
-    def parse_json(self, payload: bytes) -> dict[str, object]:
-        return {key.lower(): value for key, value in super().parse_json(payload).items()}
 
 
 @fault("nested-keys-count", "TCRP-3.2d", note="a username inside an unknown key's object counts, too")
@@ -107,6 +109,44 @@ class NumbersOver32BitsRefused(Server):
 
         json.loads(text, parse_int=small)
         return super().load_json(text)
+
+
+@fault(
+    "port-in-json-moves-delivery",
+    "TCRP-3.2d",
+    also=("TCRP-4.3a", "TCRP-4.3b"),
+    note="a key port in JSON says where the member's chat goes, whatever it sends from",
+)
+class PortInJsonMovesDelivery(ReadsAddressInJson):
+    ports: ClassVar[dict[Member, int]] = {}
+
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        member = super().admit(room, user, peer)
+        if isinstance(self.declared.port, int):
+            self.ports[member] = self.declared.port
+        return member
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        super().hear(member, source, message)
+        if member in self.ports:
+            member.address = (source[0], self.ports[member])
+
+
+@fault(
+    "udp-port-in-json-registers",
+    "TCRP-3.2d",
+    also=("TCRP-4.3b",),
+    note="a key udp_port in JSON registers the member there",
+)
+class UdpPortInJsonRegisters(ReadsAddressInJson):
+    def port_in(self, fields: dict[str, object]) -> object:
+        return fields.get("udp_port")
+
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        member = super().admit(room, user, peer)
+        if isinstance(self.declared.port, int) and 0 < self.declared.port < 65536:
+            member.address = (peer[0], self.declared.port)
+        return member
 
 
 # 3.2e: of equal JSON keys the last counts ---------------------------------------------------------

@@ -27,13 +27,6 @@ json_repaired("short-escapes-accepted", r"\u00e, with three digits, is let throu
 json_repaired("no-break-space-accepted", "any white space of Unicode may stand in JSON", ":\u00a0", ":")
 
 
-@fault("surrogates-in-lists-accepted", "TCRP-3.2g", note="a lone surrogate passes in a list")
-class SurrogatesInListsAccepted(Server):
-    def check_text(self, value: object) -> None:
-        if isinstance(value, str):
-            super().check_text(value)
-
-
 @fault("join-bytes-after-object-ignored", "TCRP-3.2g", note="whatever follows the object of a JOIN is ignored")
 class JoinBytesAfterObjectIgnored(ReadsJoinsItsOwnWay):
     def payload_of_join(self, payload: bytes) -> tuple[bytes, bytes]:
@@ -66,12 +59,6 @@ class JsonTabsAccepted(Server):
         return super().load_json(text.replace("\t", " "))
 
 
-@fault("infinity-accepted", "TCRP-3.2g", note="-Infinity is read, NaN is not")
-class InfinityAccepted(Server):
-    def constant(self, name: str) -> object:
-        return 0 if "Infinity" in name else super().constant(name)
-
-
 @fault("low-surrogates-accepted", "TCRP-3.2g", note="only a lone high surrogate is refused")
 class LowSurrogatesAccepted(Server):
     def load_json(self, text: str) -> dict[str, object]:
@@ -96,18 +83,6 @@ class MissingBracePutIn(Server):
         with contextlib.suppress(ValueError):
             return super().load_json(text + "}")
         return super().load_json(text)
-
-
-@fault("nan-accepted", "TCRP-3.2g", note="NaN and Infinity are read")
-class NanAccepted(Server):
-    def constant(self, name: str) -> object:
-        return float(name)
-
-
-@fault("lone-surrogates-accepted", "TCRP-3.2g", note="a lone surrogate passes, as long as it is in no known key")
-class LoneSurrogatesAccepted(Server):
-    def check_text(self, value: object) -> None:
-        pass
 
 
 @fault("lone-surrogates-replaced", "TCRP-3.2g", note="a lone surrogate in a user name becomes a question mark")
@@ -169,20 +144,6 @@ class BadJsonIsAName(Server):
         except ValueError:
             return self.check_user(payload), b""
         return super().parse_payload(payload)
-
-
-@fault(
-    "json-in-utf-16-accepted",
-    "TCRP-3.2g",
-    also=("TCRP-3.7c",),
-    note="the JSON reader finds out the encoding by itself",
-)
-class JsonInUtf16Accepted(Server):
-    def parse_json(self, payload: bytes) -> dict[str, object]:
-        try:
-            return self.load_json(payload.decode(json.detect_encoding(payload)))
-        except (ValueError, RecursionError):
-            raise Refused(MALFORMED) from None
 
 
 # 3.2i: any other payload is the user name itself --------------------------------------------------

@@ -1,12 +1,17 @@
 """Faults of 4.6a and 4.6b: the sender's name and the bytes of a relayed message."""
 
+import contextlib
 import html
 import json
 import re
 import unicodedata
+from typing import ClassVar
 
 from tests.faults.bases import message_rewritten
-from tests.faults.plain import Member, Server
+from tests.faults.plain import (
+    Member,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 4.6a: a chat datagram to a client is user name, colon, space, message ----------------------------
@@ -60,9 +65,16 @@ class DatagramPassedOn(Server):
 
 # 4.6b: the message's bytes are relayed unchanged --------------------------------------------------
 
+
 message_rewritten("message-tabs-expanded", "TCRP-4.6b", "a tab in a message becomes four spaces", b"\t", b"    ")
+
+
 message_rewritten("message-escapes-taken-out", "TCRP-4.6b", "an ESC is taken out of a message", b"\x1b", b"")
+
+
 message_rewritten("message-deletes-taken-out", "TCRP-4.6b", "a DEL is taken out of a message", b"\x7f", b"")
+
+
 message_rewritten("message-spaces-collapsed", "TCRP-4.6b", "two spaces in a message become one", b"  +", b" ")
 
 
@@ -177,3 +189,84 @@ class MessageEscaped(MessageChanged):
 class MessageControlCharactersTakenOut(MessageChanged):
     def changed(self, message: bytes) -> bytes:
         return bytes(byte for byte in message if byte >= 32)
+
+
+@fault(
+    "own-name-taken-off-a-message",
+    "TCRP-4.6b",
+    also=("TCRP-4.6a",),
+    note="alice's message `alice: hello` goes out as `alice: hello`",
+)
+class OwnNameTakenOffAMessage(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        return super().compose(member, message.removeprefix(member.name + b": "))
+
+
+@fault(
+    "message-cut-at-the-own-name",
+    "TCRP-4.6b",
+    note="a message is split at the speaker's name, and goes on after the last of them",
+)
+class MessageCutAtTheOwnName(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        return super().compose(member, message.split(member.name)[-1])
+
+
+@fault("room-name-taken-off-a-message", "TCRP-4.6b", note="the room's name is taken off the start of a message")
+class RoomNameTakenOffAMessage(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        return super().compose(member, message.removeprefix(member.room.key))
+
+
+@fault(
+    "buffer-keeps-the-tail",
+    "TCRP-4.6b",
+    also=("TCRP-5.1a", "TCRP-4.4b", "TCRP-4.6a"),
+    note="a message that is shorter than the one before keeps its tail",
+)
+class BufferKeepsTheTail(Server):
+    before: ClassVar[dict[Member, bytes]] = {}
+
+    def compose(self, member: Member, message: bytes) -> bytes:
+        message += self.before.get(member, b"")[len(message) :]
+        self.before[member] = message
+        return super().compose(member, message)
+
+
+@fault("password-masked-in-messages", "TCRP-4.6b", note="the room's password in a message becomes ***")
+class PasswordMaskedInMessages(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        if member.room.password:
+            message = message.replace(member.room.password, b"***")
+        return super().compose(member, message)
+
+
+@fault("message-braces-filled-in", "TCRP-4.6b", note="{name} in a message becomes the speaker's name")
+class MessageBracesFilledIn(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        return super().compose(member, message.replace(b"{name}", member.name))
+
+
+@fault(
+    "line-cut-at-its-second-colon",
+    "TCRP-4.6b",
+    note="`name: message` is split at `: `, and the first two parts are relayed",
+)
+class LineCutAtItsSecondColon(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        return b": ".join(super().compose(member, message).split(b": ")[:2])
+
+
+@fault(
+    "message-without-its-last-half-character", "TCRP-4.6b", note="half a character at the end of a message is left out"
+)
+class MessageWithoutItsLastHalfCharacter(Server):
+    def compose(self, member: Member, message: bytes) -> bytes:
+        for cut in (1, 2, 3):
+            with contextlib.suppress(UnicodeDecodeError):
+                message.decode("utf-8")
+                break
+            with contextlib.suppress(UnicodeDecodeError):
+                message[:-cut].decode("utf-8")
+                return super().compose(member, message[:-cut])
+        return super().compose(member, message)

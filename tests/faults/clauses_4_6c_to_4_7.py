@@ -3,7 +3,15 @@
 import socket
 
 from tests.faults.bases import message_rewritten
-from tests.faults.plain import INFORMATION, MAX_DOWN, Address, Member, Request, Server, Stream
+from tests.faults.plain import (
+    INFORMATION,
+    MAX_DOWN,
+    Address,
+    Member,
+    Request,
+    Server,
+    Stream,
+)
 from tests.faults.registry import fault
 
 # 4.6c: a client is sent chat, disconnect notices, information: nothing else -----------------------
@@ -143,6 +151,7 @@ class NoticesFromAnotherPort(Server):
 
 # 4.6e: a message that fits 4094 bytes with its name is relayed whole ------------------------------
 
+
 message_rewritten(
     "message-cut-at-4000", "TCRP-4.6e", "a message is relayed up to byte 4000", rb"(?s)^(.{4000}).+$", rb"\1"
 )
@@ -250,6 +259,20 @@ class DownSizeWithoutTheColon(Server):
                     self.send(text, other.address)
             return
         super().relay(member, message)
+
+
+@fault(
+    "too-long-message-cut-at-a-character",
+    "TCRP-4.7a",
+    note="a message that does not fit is relayed up to the last character that does, if it is not ASCII",
+)
+class TooLongMessageCutAtACharacter(Server):
+    def too_long(self, member: Member, message: bytes) -> None:
+        if message.isascii():
+            super().too_long(member, message)
+            return
+        room = MAX_DOWN - len(member.name) - 2
+        self.relay(member, message[:room].decode("utf-8", "ignore").encode("utf-8"))
 
 
 # 4.7b: the sender of a message that is too long is told -------------------------------------------

@@ -1,7 +1,15 @@
 """Faults of 5.1: a member that leaves."""
 
+import time
+from typing import ClassVar
+
 from tests.faults.bases import AnswersLeavers, KnowsFirstDatagrams
-from tests.faults.plain import Address, Member, Room, Server
+from tests.faults.plain import (
+    Address,
+    Member,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 5.1a: exit removes the member --------------------------------------------------------------------
@@ -81,6 +89,47 @@ class ExitFromANewPortIgnored(Server):
             super().leave(member)
 
 
+@fault(
+    "leavers-hear-their-namesakes-chat",
+    "TCRP-5.1a",
+    also=("TCRP-4.5b", "TCRP-4.5c"),
+    note="once a name has joined again, its former port hears the room, too",
+)
+class LeaversHearTheirNamesakesChat(Server):
+    former: ClassVar[dict[tuple[bytes, bytes], Address]] = {}
+
+    def remove(self, member: Member) -> None:
+        super().remove(member)
+        if member.address is not None:
+            self.former[member.room.key, member.name] = member.address
+
+    def relay(self, member: Member, message: bytes) -> None:
+        super().relay(member, message)
+        for one in self.recipients(member):
+            address = self.former.get((one.room.key, one.name))
+            if address is not None and address != one.address:
+                self.send(self.compose(member, message), address)
+
+
+@fault(
+    "movers-exit-at-the-old-port-only",
+    "TCRP-5.1a",
+    also=("TCRP-4.3a",),
+    note="once a member has moved, its exit is only chat that is not relayed",
+)
+class MoversExitAtTheOldPortOnly(Server):
+    moved: ClassVar[set[Member]] = set()
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        if member.address not in (None, source):
+            self.moved.add(member)
+        super().hear(member, source, message)
+
+    def leave(self, member: Member) -> None:
+        if member not in self.moved or self.expired(member, time.monotonic()):
+            super().leave(member)
+
+
 # 5.1b: a leaver's token is void at once -----------------------------------------------------------
 
 
@@ -112,6 +161,26 @@ class ExitUndoneBySpeaking(RemembersWhoLeft):
 @fault("who-left-is-replied-to", "TCRP-5.1b", also=("TCRP-4.2d",), note="datagrams of who has left get a notice each")
 class WhoLeftIsRepliedTo(AnswersLeavers):
     dropped = "4.2d"
+
+
+@fault(
+    "former-tokens-of-a-name-live-again",
+    "TCRP-5.1b",
+    note="once a name has joined again its former token is good again",
+)
+class FormerTokensOfANameLiveAgain(Server):
+    former: ClassVar[dict[bytes, tuple[bytes, bytes]]] = {}
+
+    def remove(self, member: Member) -> None:
+        super().remove(member)
+        self.former[member.token] = (member.room.key, member.name)
+
+    def member_with(self, room: Room, token: bytes) -> Member | None:
+        found = super().member_with(room, token)
+        if found is None and token in self.former:
+            key, name = self.former[token]
+            return next((one for one in room.members.values() if (room.key, one.name) == (key, name)), None)
+        return found
 
 
 # 5.1c: exit is not relayed as chat ----------------------------------------------------------------
@@ -218,3 +287,34 @@ class ExitUpToNul(Server):
 class ExitBehindABom(Server):
     def leaves(self, message: bytes) -> bool:
         return super().leaves(message.removeprefix(b"\xef\xbb\xbf"))
+
+
+@fault(
+    "exit-by-the-whole-line",
+    "TCRP-5.1d",
+    note="whoever's line `name: message` begins with exit leaves: one called exit, whatever it says",
+)
+class ExitByTheWholeLine(Server):
+    def act(self, member: Member, message: bytes) -> None:
+        if message and self.compose(member, message).startswith(b"exit"):
+            self.leave(member)
+        else:
+            super().act(member, message)
+
+
+@fault(
+    "next-message-after-exit-in-capitals-leaves",
+    "TCRP-5.1d",
+    also=("TCRP-4.5a",),
+    note="EXIT asks `are you sure?`: the next message leaves, whatever it says",
+)
+class NextMessageAfterExitInCapitalsLeaves(Server):
+    asked: ClassVar[set[Member]] = set()
+
+    def act(self, member: Member, message: bytes) -> None:
+        if member in self.asked and message:
+            self.leave(member)
+            return
+        if message.strip().lower() == b"exit" and message != b"exit":
+            self.asked.add(member)
+        super().act(member, message)

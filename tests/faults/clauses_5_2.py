@@ -1,9 +1,12 @@
 """Faults of 5.2: a host that leaves."""
 
+import time
+from collections import Counter
 from typing import ClassVar
 
 from tests.faults.bases import AnswersLeavers, RefusesWithAnotherStatus
 from tests.faults.plain import (
+    LIMIT_REACHED,
     ROOM_EXISTS,
     ROOM_NOT_FOUND,
     WRONG_PASSWORD,
@@ -118,6 +121,38 @@ class ClosingToldAtTheFirstAddress(Server):
         for member in room.members.values():
             member.address = self.first.get(member)
         super().close_room(room, why)
+
+
+@fault("closing-told-once-to-a-name", "TCRP-5.2a", note="a name that was told of a closing is not told of another")
+class ClosingToldOnceToAName(Server):
+    told: ClassVar[set[tuple[bytes, bytes]]] = set()
+
+    def close_room(self, room: Room, why: str) -> None:
+        for member in room.members.values():
+            if (room.key, member.name) in self.told:
+                member.address = None
+            self.told.add((room.key, member.name))
+        super().close_room(room, why)
+
+
+@fault(
+    "closing-told-at-the-port-before",
+    "TCRP-5.2a",
+    also=("TCRP-5.4b",),
+    note="a closing room is told at the port before the last move",
+)
+class ClosingToldAtThePortBefore(Server):
+    before: ClassVar[dict[Member, Address]] = {}
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        if member.address not in (None, source):
+            assert member.address is not None
+            self.before[member] = member.address
+        super().hear(member, source, message)
+
+    def notify(self, member: Member, text: str) -> None:
+        member.address = self.before.get(member, member.address)
+        super().notify(member, text)
 
 
 # 5.2b: when the host leaves, all tokens of the room are void --------------------------------------
@@ -259,3 +294,48 @@ class RoomWithGuestsStays(Server):
         super().close_room(room, why)
         if busy:
             self.rooms[room.key] = Room(room.key, room.password)
+
+
+@fault("name-free-three-times", "TCRP-5.2c", note="the fourth room of a name gets 6")
+class NameFreeThreeTimes(Server):
+    created: ClassVar[Counter[bytes]] = Counter()
+
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if self.created[name] >= 3:
+            raise Refused(LIMIT_REACHED)
+        host = super().create(name, user, password, peer)
+        self.created[name] += 1
+        return host
+
+
+@fault(
+    "exists-is-remembered", "TCRP-5.2c", also=("TCRP-6.2a",), note="that a name was taken is remembered for 3 seconds"
+)
+class ExistsIsRemembered(Server):
+    taken: ClassVar[dict[bytes, float]] = {}
+
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if time.monotonic() - self.taken.get(name, float("-inf")) < 3:
+            raise Refused(ROOM_EXISTS)
+        if name in self.rooms:
+            self.taken[name] = time.monotonic()
+        return super().create(name, user, password, peer)
+
+
+@fault(
+    "host-by-its-first-port",
+    "TCRP-5.2c",
+    also=("TCRP-5.2a", "TCRP-4.3a"),
+    note="a host that has moved and leaves is a guest that leaves",
+)
+class HostByItsFirstPort(Server):
+    firsts: ClassVar[dict[Member, Address]] = {}
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        super().hear(member, source, message)
+        self.firsts.setdefault(member, source)
+
+    def leave(self, member: Member) -> None:
+        self.remove(member)
+        if member is member.room.host and self.firsts.get(member) == member.address:
+            self.close_room(member.room, "The host has left and the room is closed.")

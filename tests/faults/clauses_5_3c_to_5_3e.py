@@ -4,7 +4,14 @@ import socket
 from collections import defaultdict
 from typing import ClassVar
 
-from tests.faults.plain import ROOM_EXISTS, Address, Member, Refused, Room, Server
+from tests.faults.plain import (
+    ROOM_EXISTS,
+    Address,
+    Member,
+    Refused,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 5.3c: a registered member that is removed for idling is told -------------------------------------
@@ -79,6 +86,18 @@ class IdleToldToTheOthers(Server):
             self.notify(other, f"{member.name.decode()} was idle.")
 
 
+@fault("idling-told-once-to-a-name", "TCRP-5.3c", note="a name that was told of its idling is not told again")
+class IdlingToldOnceToAName(Server):
+    told: ClassVar[set[tuple[bytes, bytes]]] = set()
+
+    def time_out(self, member: Member, why: str) -> None:
+        known = (member.room.key, member.name) in self.told
+        self.told.add((member.room.key, member.name))
+        self.leave(member)
+        if not known:
+            self.notify(member, why)
+
+
 # 5.3d: an idle host is a host that left -----------------------------------------------------------
 
 
@@ -145,6 +164,24 @@ class IdleHostLeavesTheRoom(Server):
 class SilentHostsNeverIdle(Server):
     def expired(self, member: Member, now: float) -> bool:
         return (member is not member.room.host or member.address is not None) and super().expired(member, now)
+
+
+@fault(
+    "sweep-dies-of-an-idle-host",
+    "TCRP-5.3d",
+    also=("TCRP-5.3a",),
+    note="once a host with guests has idled nobody is removed for idling any more",
+)
+class SweepDiesOfAnIdleHost(Server):
+    dead = False
+
+    def sweep(self) -> None:
+        if not self.dead:
+            super().sweep()
+
+    def time_out(self, member: Member, why: str) -> None:
+        self.dead |= member is member.room.host and len(member.room.members) > 1
+        super().time_out(member, why)
 
 
 # 5.3e: who was removed for idling comes back only by joining again --------------------------------

@@ -5,7 +5,15 @@ from collections import defaultdict
 from typing import ClassVar
 
 from tests.faults.bases import LosingChat
-from tests.faults.plain import INFORMATION, NOTICE, Address, Member, Request, Room, Server
+from tests.faults.plain import (
+    INFORMATION,
+    NOTICE,
+    Address,
+    Member,
+    Request,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 5.4a: a disconnect notice is 0x04, then UTF-8 text -----------------------------------------------
@@ -162,6 +170,22 @@ class ClosingToldToLeavers(Server):
         for member in self.gone[room]:
             if member is not room.host:
                 self.notify(member, why)
+
+
+@fault(
+    "closing-told-to-the-former-room-too",
+    "TCRP-5.4b",
+    note="when a room closes, members of the former room of its name are told again",
+)
+class ClosingToldToTheFormerRoomToo(Server):
+    former: ClassVar[defaultdict[bytes, set[Address]]] = defaultdict(set)
+
+    def close_room(self, room: Room, why: str) -> None:
+        here = {one.address for one in room.members.values() if one.address is not None}
+        super().close_room(room, why)
+        for address in self.former[room.key] - here:
+            self.send(self.notice(why), address)
+        self.former[room.key] |= here
 
 
 # 5.6: after several failed deliveries a member is removed as if idle ------------------------------

@@ -1,11 +1,18 @@
 """Faults of 6.1f and 6.1g: datagrams that end the server or its chat."""
 
 import hmac
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import ClassVar
 
 from tests.faults.bases import Crashing, LosingChat
-from tests.faults.plain import Address, Datagram, Member, Room, Server
+from tests.faults.plain import (
+    Address,
+    Datagram,
+    Dropped,
+    Member,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 6.1f: no datagram disturbs the chat of others ----------------------------------------------------
@@ -142,6 +149,25 @@ class ChatEndsWithARoomNotUtf8(LosingChat):
         return datagram
 
 
+@fault(
+    "short-datagrams-mute-their-port",
+    "TCRP-6.1f",
+    also=("TCRP-4.2b",),
+    note="who sent a datagram that its sizes do not fit is heard no more from that port",
+)
+class ShortDatagramsMuteTheirPort(Server):
+    muted: ClassVar[set[Address]] = set()
+
+    def drop(self, clause: str, data: bytes, source: Address) -> None:
+        if clause == "4.2b":
+            self.muted.add(source)
+
+    def check_ip(self, member: Member, source: Address) -> None:
+        super().check_ip(member, source)
+        if source in self.muted:
+            raise Dropped("4.2e")
+
+
 # 6.1g: forged and foreign tokens disturb nobody else ----------------------------------------------
 
 
@@ -260,3 +286,40 @@ class ChatEndsWithAForeignIp(LosingChat):
     def check_ip(self, member: Member, source: Address) -> None:
         if self.ip_of(source) != member.ip:
             raise PermissionError(source)
+
+
+@fault(
+    "ten-forged-tokens-ban-an-ip",
+    "TCRP-6.1g",
+    also=("TCRP-4.2d",),
+    note="after 10 forged tokens datagrams of that IP are dropped",
+)
+class TenForgedTokensBanAnIp(Server):
+    forged: ClassVar[Counter[str]] = Counter()
+
+    def drop(self, clause: str, data: bytes, source: Address) -> None:
+        self.forged[source[0]] += clause == "4.2d"
+
+    def check_ip(self, member: Member, source: Address) -> None:
+        super().check_ip(member, source)
+        if self.forged[source[0]] >= 10:
+            raise Dropped("4.2e")
+
+
+@fault(
+    "stolen-tokens-are-taken-back",
+    "TCRP-6.1g",
+    also=("TCRP-4.2e",),
+    note="after 3 datagrams from another IP a token is void",
+)
+class StolenTokensAreTakenBack(Server):
+    stolen: ClassVar[Counter[Member]] = Counter()
+
+    def check_ip(self, member: Member, source: Address) -> None:
+        try:
+            super().check_ip(member, source)
+        except Dropped:
+            self.stolen[member] += 1
+            raise
+        if self.stolen[member] >= 3:
+            raise Dropped("4.2d")

@@ -57,6 +57,46 @@ class JsonToTheLetter(Server):
         return 1 + max(map(self.depth, value.values() if isinstance(value, dict) else value), default=0)
 
 
+@odd("json-as-python-reads-it", "TCRP-3.2h", "TCRP-3.2g", "TCRP-3.2d", note="json.loads, and nothing else")
+class JsonAsPythonReadsIt(Server):
+    """NaN is a number, UTF-16 is found out, and surrogates in what does not count are not looked at."""
+
+    def parse_json(self, payload: bytes) -> dict[str, object]:
+        try:
+            return self.load_json(payload.decode(json.detect_encoding(payload), "surrogatepass"))
+        except (ValueError, RecursionError):
+            raise Refused(MALFORMED) from None
+
+    def constant(self, name: str) -> object:
+        return float(name)
+
+    def check_text(self, value: object) -> None:
+        pass
+
+
+@odd("json-as-go-reads-it", "TCRP-3.2h", "TCRP-3.2d", "TCRP-3.2e", note="keys without case; each value has its type")
+class JsonAsGoReadsIt(Server):
+    """encoding/json into a struct: USERNAME is username, and a number there is an error, also if it is replaced."""
+
+    def load_json(self, text: str) -> dict[str, object]:
+        super().load_json(text)
+        pairs: list[tuple[str, object]] = json.loads(text, object_pairs_hook=list)
+        known = [(key.casefold(), value) for key, value in pairs]
+        if any(key in ("username", "password") and not isinstance(value, str | None) for key, value in known):
+            raise ValueError("cannot unmarshal")
+        return dict(known)
+
+
+@odd("json-as-php-reads-it", "TCRP-3.2h", "TCRP-3.2d", note="keys that begin with NUL are errors")
+class JsonAsPhpReadsIt(Server):
+    """json_decode into an object, whose properties cannot begin with NUL."""
+
+    def members_of_object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if any(key.startswith("\0") for key, _ in pairs):
+            raise ValueError("invalid property name")
+        return super().members_of_object(pairs)
+
+
 # 3.4a: the ACK echoes operation and room; its payload is one status byte --------------------------
 
 

@@ -1,12 +1,26 @@
-"""Faults of 6.1a to 6.1e: connections that end the server or block it."""
+"""Faults of 6.1a and 6.1b: early closes, and connections that stall."""
 
+import contextlib
+import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
-from tests.faults.bases import Crashing, LosingControl
-from tests.faults.plain import Address, Header, Member, Request, Server, Stream, Vanished
+from tests.faults.bases import Counting, Crashing, LosingControl
+from tests.faults.plain import (
+    JOIN,
+    LIMIT_REACHED,
+    Address,
+    Header,
+    Member,
+    Refused,
+    Request,
+    Server,
+    Stream,
+    Vanished,
+)
 from tests.faults.registry import fault
 
 # 6.1a: a truncated header or an early close disturbs nobody else ----------------------------------
@@ -70,6 +84,79 @@ class EarlyClosesUseUpTheWorkers(LosesWorkers):
     def lost(self, stream: Stream, error: Exception) -> None:
         if isinstance(error, Vanished):
             self.lost_by.add(stream)
+
+
+@fault(
+    "early-close-ends-the-latest-connection",
+    "TCRP-6.1a",
+    also=("TCRP-6.1c",),
+    note="a connection that ends early takes the one that was accepted last with it",
+)
+class EarlyCloseEndsTheLatestConnection(Server):
+    latest: Stream | None = None
+
+    def take(self, stream: Stream) -> None:
+        self.latest = stream
+        super().take(stream)
+
+    def lost(self, stream: Stream, error: Exception) -> None:
+        if self.latest is not None and self.latest is not stream:
+            with contextlib.suppress(OSError):
+                self.latest.socket.shutdown(socket.SHUT_RDWR)
+
+
+@fault(
+    "early-closes-stay-counted",
+    "TCRP-6.1a",
+    also=("TCRP-6.1c", "TCRP-6.2b", "TCRP-6.3a"),
+    note="a connection that ended early counts as open for ever, of 16",
+)
+class EarlyClosesStayCounted(Counting):
+    most = 16
+
+    def lost(self, stream: Stream, error: Exception) -> None:
+        self.count()
+
+
+@fault(
+    "early-close-pauses-accepting",
+    "TCRP-6.1a",
+    also=("TCRP-6.1c",),
+    note="after an early close nothing is accepted for 1.5 s",
+)
+class EarlyClosePausesAccepting(Server):
+    until = 0.0
+
+    def lost(self, stream: Stream, error: Exception) -> None:
+        self.until = time.monotonic() + 1.5
+
+    def take(self, stream: Stream) -> None:
+        time.sleep(max(0.0, self.until - time.monotonic()))
+        super().take(stream)
+
+
+@fault(
+    "early-close-locks-its-room",
+    "TCRP-6.1a",
+    also=("TCRP-6.2b", "TCRP-6.1c"),
+    note="after a JOIN that was cut off within its payload its room is joined by nobody",
+)
+class EarlyCloseLocksItsRoom(Server):
+    locked: ClassVar[set[bytes]] = set()
+
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room = stream.recv_exactly(header.room_size)
+        try:
+            return room, stream.recv_exactly(header.payload_size)
+        except (Vanished, OSError):
+            if header.operation == JOIN:
+                self.locked.add(room)
+            raise
+
+    def join(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if name in self.locked:
+            raise Refused(LIMIT_REACHED)
+        return super().join(name, user, password, peer)
 
 
 # 6.1b: stalled and half-open connections block nobody else ----------------------------------------
@@ -161,101 +248,66 @@ class OneAtATimeFor300Ms(Server):
         self.forget_connection(stream)
 
 
-# 6.1c: a reset at any point disturbs nobody else --------------------------------------------------
+@fault(
+    "chat-silent-while-a-request-is-stuck",
+    "TCRP-6.1b",
+    note="while a request is stuck after its header for more than half a second there is no chat",
+)
+class ChatSilentWhileARequestIsStuck(Server):
+    begun: ClassVar[dict[Stream, float]] = {}
 
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        self.begun[stream] = time.monotonic()
+        try:
+            return super().read_body(stream, header)
+        finally:
+            del self.begun[stream]
 
-@fault("dies-of-a-reset", "TCRP-6.1c", note="a connection that is reset ends the process")
-class DiesOfAReset(Crashing):
-    def lost(self, stream: Stream, error: Exception) -> None:
-        if isinstance(error, ConnectionResetError | BrokenPipeError):
-            self.failed(error)
-
-
-@fault("control-ends-with-a-reset", "TCRP-6.1c", note="after a connection that is reset no other is accepted")
-class ControlEndsWithAReset(LosingControl):
-    def lost(self, stream: Stream, error: Exception) -> None:
-        if isinstance(error, ConnectionResetError | BrokenPipeError):
-            self.failed(error)
-
-
-# 6.1d: a huge size disturbs nobody else -----------------------------------------------------------
+    def on_datagram(self, data: bytes, source: Address) -> None:
+        while any(time.monotonic() - one > 0.5 for one in list(self.begun.values())):
+            time.sleep(0.01)
+        super().on_datagram(data, source)
 
 
 @fault(
-    "dies-of-a-huge-size",
-    "TCRP-6.1d",
-    also=("TCRP-2.4a",),
-    note="a claimed size is given to recv, which cannot hold it",
+    "chat-of-a-room-silent-while-a-join-is-stuck",
+    "TCRP-6.1b",
+    note="while a JOIN is stuck after its room name that room has no chat",
 )
-class DiesOfAHugeSize(Crashing):
-    def check_sizes(self, header: Header) -> None:
-        pass
+class ChatOfARoomSilentWhileAJoinIsStuck(Server):
+    stuck: ClassVar[Counter[bytes]] = Counter()
 
     def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
         room = stream.recv_exactly(header.room_size)
-        if header.payload_size <= self.max_payload:
+        if header.operation != JOIN:
             return room, stream.recv_exactly(header.payload_size)
-        return room, stream.recv(header.payload_size)
+        self.stuck[room] += 1
+        try:
+            return room, stream.recv_exactly(header.payload_size)
+        finally:
+            self.stuck[room] -= 1
 
-
-# 6.1e: bad UTF-8 and any other bytes on TCP disturb nobody else -----------------------------------
-
-
-@fault("dies-of-bad-utf8", "TCRP-6.1e", also=("TCRP-3.7c",), note="a request that is not UTF-8 ends the process")
-class DiesOfBadUtf8(Crashing):
-    def decode(self, data: bytes) -> str:
-        return data.decode("utf-8")
-
-
-@fault(
-    "control-ends-with-bad-utf8",
-    "TCRP-6.1e",
-    also=("TCRP-3.7c",),
-    note="after a request that is not UTF-8 no other is accepted",
-)
-class ControlEndsWithBadUtf8(LosingControl):
-    def decode(self, data: bytes) -> str:
-        return data.decode("utf-8")
+    def relay(self, member: Member, message: bytes) -> None:
+        if self.stuck[member.room.key] <= 0:
+            super().relay(member, message)
 
 
 @fault(
-    "dies-of-an-unknown-operation",
-    "TCRP-6.1e",
-    also=("TCRP-3.7a",),
-    note="an operation that is not in its table ends the process",
+    "idling-stops-while-a-request-is-stuck",
+    "TCRP-6.1b",
+    also=("TCRP-5.3a",),
+    note="while a request is stuck nobody is removed for idling",
 )
-class DiesOfAnUnknownOperation(Crashing):
-    def decide(self, request: Request, peer: Address) -> Member:
-        name = {1: "CREATE", 2: "JOIN"}[request.operation]
-        return super().decide(request._replace(operation={"CREATE": 1, "JOIN": 2}[name]), peer)
+class IdlingStopsWhileARequestIsStuck(Server):
+    stuck = 0
 
+    def read_header(self, stream: Stream) -> bytes:
+        self.stuck += 1
+        try:
+            return super().read_header(stream)
+        finally:
+            self.stuck -= 1
 
-@fault(
-    "dies-of-a-missing-username",
-    "TCRP-6.1e",
-    also=("TCRP-3.2c",),
-    note="JSON without a username ends the process",
-)
-class DiesOfAMissingUsername(Crashing):
-    def user_in(self, fields: dict[str, object]) -> bytes:
-        fields["username"]
-        return super().user_in(fields)
-
-
-@fault(
-    "dies-of-deep-json",
-    "TCRP-6.1e",
-    also=("TCRP-3.2g", "TCRP-3.2h"),
-    note="JSON nested more than 300 times ends the process",
-)
-class DiesOfDeepJson(Crashing):
-    def parse_json(self, payload: bytes) -> dict[str, object]:
-        if payload.count(b"[") + payload.count(b"{") > 300:
-            raise RecursionError("a small stack, and a reader that calls itself")
-        return super().parse_json(payload)
-
-
-@fault("dies-of-bad-json", "TCRP-6.1e", also=("TCRP-3.2g",), note="JSON that does not parse ends the process")
-class DiesOfBadJson(Crashing):
-    def parse_json(self, payload: bytes) -> dict[str, object]:
-        return self.load_json(payload.decode("utf-8"))
+    def sweep(self) -> None:
+        if not self.stuck:
+            super().sweep()

@@ -1,11 +1,19 @@
-"""Faults of 4.3 and 4.4: the address of a member, and empty messages."""
+"""Faults of 4.3: where a member is."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import ClassVar
 
-from tests.faults.bases import DeliversToManyAddresses
-from tests.faults.plain import MAX_DOWN, Address, Datagram, Dropped, Member, Request, Room, Server
+from tests.faults.bases import DeliversToManyAddresses, KnownByAddress
+from tests.faults.plain import (
+    MAX_DOWN,
+    Address,
+    Dropped,
+    Member,
+    Request,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 4.3a: a member's address is the source of its latest valid datagram ------------------------------
@@ -164,6 +172,80 @@ class GuestAddressFixedAtFirst(Server):
             member.address = here or source
 
 
+@fault(
+    "left-ports-stay-reserved",
+    "TCRP-4.3a",
+    also=("TCRP-4.5a",),
+    note="a port that a member of the room moved away from is no other's to take",
+)
+class LeftPortsStayReserved(KnownByAddress):
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        here = member.address
+        super().hear(member, source, message)
+        owner = self.owners.setdefault(source, member)
+        if owner is not member and owner.room is member.room and owner.token in owner.room.members:
+            member.address = here
+
+
+@fault(
+    "hearers-listed-at-joins",
+    "TCRP-4.3a",
+    note="where to deliver is listed anew when somebody registers or goes, not when a member moves",
+)
+class HearersListedAtJoins(Server):
+    listed: ClassVar[dict[Room, dict[bytes, Address]]] = {}
+
+    def relay(self, member: Member, message: bytes) -> None:
+        present = {token for token, one in member.room.members.items() if one.address is not None}
+        listed = self.listed.get(member.room, {})
+        if present != listed.keys():
+            listed = {one.token: one.address for one in member.room.members.values() if one.address is not None}
+            self.listed[member.room] = listed
+        text = self.compose(member, message)
+        if len(text) > MAX_DOWN:
+            self.too_long(member, message)
+            return
+        for token, address in listed.items():
+            if token != member.token:
+                self.send(text, address)
+
+
+@fault("moves-once-a-second", "TCRP-4.3a", note="a member that moves twice within a second stays after the first move")
+class MovesOnceASecond(Server):
+    moved: ClassVar[dict[Member, float]] = {}
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        here = member.address
+        super().hear(member, source, message)
+        if here not in (None, source):
+            if time.monotonic() - self.moved.get(member, float("-inf")) < 1:
+                member.address = here
+            else:
+                self.moved[member] = time.monotonic()
+
+
+@fault("highest-port-is-latest", "TCRP-4.3a", note="of the ports that a member has used the highest number counts")
+class HighestPortIsLatest(Server):
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        here = member.address
+        super().hear(member, source, message)
+        if here is not None:
+            member.address = max(here, source)
+
+
+@fault("moves-four-times", "TCRP-4.3a", note="a member's address moves four times and then stays")
+class MovesFourTimes(Server):
+    moves: ClassVar[Counter[Member]] = Counter()
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        here = member.address
+        super().hear(member, source, message)
+        if here not in (None, source):
+            self.moves[member] += 1
+            if self.moves[member] > 4:
+                member.address = here
+
+
 # 4.3b: a member that has sent no valid datagram receives nothing ----------------------------------
 
 
@@ -226,62 +308,19 @@ class NoticeToTheTcpAddress(Server):
         super().notify(member, text)
 
 
-# 4.4a: an empty message registers the sender's address --------------------------------------------
-
-
-@fault("empties-do-not-register", "TCRP-4.4a", note="an empty message is dropped as if it were malformed")
-class EmptiesDoNotRegister(Server):
-    def parse_datagram(self, data: bytes) -> Datagram:
-        datagram = super().parse_datagram(data)
-        if not datagram.message:
-            raise Dropped("4.2b")
-        return datagram
-
-
-# 4.4b: an empty message is not relayed ------------------------------------------------------------
-
-
-@fault("empties-relayed", "TCRP-4.4b", note="an empty message is relayed as `name: `")
-class EmptiesRelayed(Server):
-    def act(self, member: Member, message: bytes) -> None:
-        if message:
-            super().act(member, message)
-        else:
-            self.relay(member, message)
-
-
-@fault("second-empty-relayed", "TCRP-4.4b", note="an empty message of a registered member is relayed")
-class SecondEmptyRelayed(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        self.again = member.address is not None
-        super().hear(member, source, message)
-
-    def act(self, member: Member, message: bytes) -> None:
-        if not message and self.again:
-            self.relay(member, message)
-        super().act(member, message)
-
-
-@fault("hosts-empty-relayed", "TCRP-4.4b", note="an empty message of the host is relayed")
-class HostsEmptyRelayed(Server):
-    def act(self, member: Member, message: bytes) -> None:
-        if not message and member is member.room.host:
-            self.relay(member, message)
-        super().act(member, message)
-
-
-# 4.4c: an empty message counts as activity --------------------------------------------------------
-
-
 @fault(
-    "empties-are-no-activity",
-    "TCRP-4.4c",
-    also=("TCRP-5.3b",),
-    note="an empty message does not put off idling",
+    "namesakes-address-inherited",
+    "TCRP-4.3b",
+    note="who joins under a name again is delivered to where that name last was",
 )
-class EmptiesAreNoActivity(Server):
+class NamesakesAddressInherited(Server):
+    addresses: ClassVar[dict[tuple[bytes, bytes], Address]] = {}
+
     def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last
         super().hear(member, source, message)
-        if not message:
-            member.last = last
+        self.addresses[member.room.key, member.name] = source
+
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        member = super().admit(room, user, peer)
+        member.address = self.addresses.get((room.key, user))
+        return member

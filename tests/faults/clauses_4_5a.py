@@ -1,11 +1,18 @@
-"""Faults of 4.5: who receives a message, and how often."""
+"""Faults of 4.5a: who receives a message."""
 
 import time
 from collections import defaultdict
 from typing import ClassVar
 
-from tests.faults.bases import Crashing, DeliversToManyAddresses, KnowsFirstDatagrams, message_rewritten
-from tests.faults.plain import MAX_DOWN, Address, Member, Room, Server
+from tests.faults.bases import Crashing, KnowsFirstDatagrams, message_rewritten
+from tests.faults.plain import (
+    JOIN,
+    Address,
+    Member,
+    Request,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 4.5a: a message goes to every other registered member of the room --------------------------------
@@ -201,143 +208,89 @@ class FirstMessageFromANewPortLost(Server):
             super().relay(member, message)
 
 
-# 4.5b: a message reaches nobody outside the room --------------------------------------------------
-
-
-@fault("chat-in-every-room", "TCRP-4.5b", note="a message goes to the members of every room")
-class ChatInEveryRoom(Server):
-    def recipients(self, member: Member) -> list[Member]:
-        return [other for room in self.rooms.values() for other in room.members.values() if other is not member]
-
-
-@fault("every-host-hears", "TCRP-4.5b", note="a message goes to the hosts of other rooms, too")
-class EveryHostHears(Server):
-    def recipients(self, member: Member) -> list[Member]:
-        hosts = [room.host for room in self.rooms.values() if room.host and room is not member.room]
-        return super().recipients(member) + hosts
-
-
-@fault("strangers-hear", "TCRP-4.5b", note="a message goes to whatever address ever sent a datagram")
-class StrangersHear(Server):
-    seen: frozenset[Address] = frozenset()
-
-    def drop(self, clause: str, data: bytes, source: Address) -> None:
-        self.seen |= {source}
-
-    def relay(self, member: Member, message: bytes) -> None:
-        super().relay(member, message)
-        for address in self.seen:
-            self.send(self.compose(member, message), address)
-
-
 @fault(
-    "history-for-newcomers",
-    "TCRP-4.5b",
-    also=("TCRP-4.5a", "TCRP-4.3b", "TCRP-4.5c"),
-    note="who registers gets what was said before",
-)
-class HistoryForNewcomers(Server):
-    said: ClassVar[defaultdict[Room, list[bytes]]] = defaultdict(list)
-
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        new = member.address is None
-        super().hear(member, source, message)
-        for text in self.said[member.room] if new else ():
-            self.send(text, source)
-
-    def relay(self, member: Member, message: bytes) -> None:
-        super().relay(member, message)
-        said = self.said[member.room]
-        said.append(self.compose(member, message)[:MAX_DOWN])
-        del said[:-5]
-
-
-# 4.5c: a message is relayed once ------------------------------------------------------------------
-
-
-@fault("everything-twice", "TCRP-4.5c", note="every message is delivered twice")
-class EverythingTwice(Server):
-    def recipients(self, member: Member) -> list[Member]:
-        return super().recipients(member) * 2
-
-
-@fault(
-    "addresses-pile-up",
-    "TCRP-4.5c",
+    "leavers-port-hears-nothing",
+    "TCRP-4.5a",
     also=("TCRP-4.3a",),
-    note="every datagram adds its address once more, and each gets a copy",
+    note="who left and joins again from the same port is not delivered to",
 )
-class AddressesPileUp(DeliversToManyAddresses):
-    pass
-
-
-@fault("rejoining-doubles-delivery", "TCRP-4.5c", note="who leaves and joins again from the same port hears twice")
-class RejoiningDoublesDelivery(Server):
-    gone: ClassVar[defaultdict[Room, list[Address | None]]] = defaultdict(list)
-
-    def recipients(self, member: Member) -> list[Member]:
-        others = super().recipients(member)
-        return others + [other for other in others if other.address in self.gone[member.room]]
+class LeaversPortHearsNothing(Server):
+    gone: ClassVar[set[tuple[bytes, Address]]] = set()
 
     def remove(self, member: Member) -> None:
         super().remove(member)
-        self.gone[member.room].append(member.address)
-
-
-@fault("hosts-hear-twice", "TCRP-4.5c", note="the host is in the list of members, and is told besides")
-class HostsHearTwice(Server):
-    def recipients(self, member: Member) -> list[Member]:
-        host = member.room.host
-        return super().recipients(member) + [host for _ in "1" if host is not None and host is not member]
-
-
-@fault("namesakes-hear-twice", "TCRP-4.5c", note="for each name, all members of the name are told")
-class NamesakesHearTwice(Server):
-    def recipients(self, member: Member) -> list[Member]:
-        others = super().recipients(member)
-        return [other for one in others for other in others if one.name == other.name]
-
-
-@fault("who-moved-hears-twice", "TCRP-4.5c", note="who has moved is told twice at the new port")
-class WhoMovedHearsTwice(Server):
-    moved: tuple[Member, ...] = ()
-
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        if member.address not in (None, source):
-            self.moved += (member,)
-        super().hear(member, source, message)
+        if member.address is not None:
+            self.gone.add((member.room.key, member.address))
 
     def recipients(self, member: Member) -> list[Member]:
-        others = super().recipients(member)
-        return others + [other for other in others if other in self.moved]
+        return [one for one in super().recipients(member) if (one.room.key, one.address) not in self.gone]
 
 
-# 4.5d: the sender gets no copy --------------------------------------------------------------------
+@fault("leavers-names-hear-nothing", "TCRP-4.5a", note="who left and joined again under its name is not delivered to")
+class LeaversNamesHearNothing(Server):
+    gone: ClassVar[set[tuple[bytes, bytes]]] = set()
 
+    def remove(self, member: Member) -> None:
+        super().remove(member)
+        self.gone.add((member.room.key, member.name))
 
-@fault("sender-hears-itself", "TCRP-4.5d", note="the sender gets a copy")
-class SenderHearsItself(Server):
     def recipients(self, member: Member) -> list[Member]:
-        return list(member.room.members.values())
+        return [one for one in super().recipients(member) if (one.room.key, one.name) not in self.gone]
 
 
-@fault("mover-hears-itself", "TCRP-4.5d", note="the datagram that moves an address is sent to the old one, too")
-class MoverHearsItself(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        self.left_behind = member.address if member.address != source else None
-        super().hear(member, source, message)
+@fault(
+    "second-room-of-a-name-is-mute",
+    "TCRP-4.5a",
+    also=("TCRP-5.2c",),
+    note="in a room whose name was another's before there is no chat",
+)
+class SecondRoomOfANameIsMute(Server):
+    closed: ClassVar[set[bytes]] = set()
+
+    def close_room(self, room: Room, why: str) -> None:
+        super().close_room(room, why)
+        self.closed.add(room.key)
 
     def relay(self, member: Member, message: bytes) -> None:
-        super().relay(member, message)
-        if self.left_behind:
-            self.send(self.compose(member, message), self.left_behind)
+        if member.room.key not in self.closed:
+            super().relay(member, message)
 
 
-@fault("echo-from-a-new-port", "TCRP-4.5d", note="a sender is left out by the address that it had before")
-class EchoFromANewPort(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        self.before = member.address
-        super().hear(member, source, message)
+@fault(
+    "member-numbers-shift",
+    "TCRP-4.5a",
+    also=("TCRP-5.1a", "TCRP-3.4c", "TCRP-3.8d"),
+    note="members are numbered by how many there are: after a leave the next takes another's number",
+)
+class MemberNumbersShift(Server):
+    numbers: ClassVar[dict[Member, int]] = {}
 
-    def recipients(self, member: Member) -> list[Member]:
-        return [other for other in member.room.members.values() if other.address != self.before]
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        number = len(room.members)
+        for other in list(room.members.values()):
+            if self.numbers[other] == number and other is not room.host:
+                del room.members[other.token]
+        member = super().admit(room, user, peer)
+        self.numbers[member] = number
+        return member
+
+
+@fault(
+    "join-race",
+    "TCRP-4.5a",
+    also=("TCRP-3.8d", "TCRP-6.3c"),
+    note="of JOINs of one room within 10 ms of each other one member is kept",
+)
+class JoinRace(Server):
+    def decide(self, request: Request, peer: Address) -> Member:
+        room = self.rooms.get(request.room)
+        before = dict(room.members) if room is not None else {}
+        if request.operation == JOIN:
+            time.sleep(0.01)
+        member = super().decide(request, peer)
+        if request.operation == JOIN:
+            with self.lock:
+                gone = {token for token in member.room.members if token not in before and token != member.token}
+                for token in gone:
+                    del member.room.members[token]
+        return member

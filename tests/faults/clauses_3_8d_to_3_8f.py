@@ -1,131 +1,24 @@
-"""Faults of 3.8: tokens, and what each one stands for."""
+"""Faults of 3.8d to 3.8f: what a token stands for."""
 
-import itertools
+import contextlib
 import re
-import secrets
+import threading
 import time
 import unicodedata
-import uuid
+from collections import defaultdict
 from typing import ClassVar
 
-from tests.faults.plain import Address, Member, Request, Room, Server
-from tests.faults.registry import fault
-
-# 3.8a: every token is unique ----------------------------------------------------------------------
-
-
-@fault("token-constant", "TCRP-3.8a", also=("TCRP-3.8b",), note="one token for everybody")
-class TokenConstant(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"3f1c9a7e5b2d8046"
-
-
-@fault("token-of-the-room", "TCRP-3.8a", also=("TCRP-3.8b",), note="all members of a room have one token")
-class TokenOfTheRoom(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return room.host.token if room.host else super().new_token(room, user, peer)
-
-
-@fault("token-of-the-user", "TCRP-3.8a", also=("TCRP-3.8b",), note="the token is made of room and user name")
-class TokenOfTheUser(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return uuid.uuid5(uuid.NAMESPACE_DNS, (room.key + b"/" + user).hex()).hex.encode()
-
-
-@fault("token-is-the-ip", "TCRP-3.8a", also=("TCRP-3.8b",), note="the token is the client's IP address")
-class TokenIsTheIp(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return self.ip_of(peer).encode()
-
-
-# 3.8b: tokens cannot be guessed -------------------------------------------------------------------
-
-
-@fault("guest-token-counter", "TCRP-3.8b", note="a guest's token is a counter of 32 digits")
-class GuestTokenCounter(Server):
-    numbers = itertools.count(1)
-
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"%032d" % next(self.numbers) if room.host else super().new_token(room, user, peer)
-
-
-@fault("guest-token-of-the-room", "TCRP-3.8b", note="a guest's token is the host's and a number")
-class GuestTokenOfTheRoom(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        if room.host is None:
-            return super().new_token(room, user, peer)
-        return room.host.token + b"-%d" % len(room.members)
-
-
-@fault("token-of-6-random-bytes", "TCRP-3.8b", note="a token is 6 random bytes in 32 digits, the rest zeros")
-class TokenOf6RandomBytes(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"0" * 20 + secrets.token_hex(6).encode()
-
-
-@fault("token-of-a-seeded-hash", "TCRP-3.8b", note="a token is 8 random digits, four times")
-class TokenOfASeededHash(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return secrets.token_hex(4).encode() * 4
-
-
-@fault("token-counter", "TCRP-3.8b", note="the token is a counter")
-class TokenCounter(Server):
-    counter = itertools.count(1000)
-
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"%032d" % next(self.counter)
-
-
-@fault("token-binary-counter", "TCRP-3.8b", note="the token is a counter of 16 bytes")
-class TokenBinaryCounter(TokenCounter):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return next(self.counter).to_bytes(16, "big")
-
-
-@fault("token-clock", "TCRP-3.8b", note="the token is the time in nanoseconds")
-class TokenClock(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"%032d" % time.time_ns()
-
-
-@fault("token-uuid1", "TCRP-3.8b", note="the token is a UUID of clock and network address")
-class TokenUuid1(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return str(uuid.uuid1()).encode()
-
-
-@fault("token-4-bytes", "TCRP-3.8b", note="the token is 4 random bytes")
-class Token4Bytes(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return uuid.uuid4().bytes[:4]
-
-
-@fault("token-mostly-constant", "TCRP-3.8b", note="the token is long, but only 8 hexadecimal digits of it change")
-class TokenMostlyConstant(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return b"token-of-the-chat-server-" + uuid.uuid4().hex[:8].encode()
-
-
-# 3.8c: a token is 1 to 255 opaque bytes -----------------------------------------------------------
-
-
-@fault("token-empty", "TCRP-3.8c", also=("TCRP-3.8a", "TCRP-3.8b"), note="the host's token is empty")
-class TokenEmpty(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return super().new_token(room, user, peer) if room.host else b""
-
-
-@fault(
-    "token-256-bytes",
-    "TCRP-3.8c",
-    also=("TCRP-4.4a",),
-    note="the token is longer than a datagram's TokenSize can say",
+from tests.faults.bases import KnownByAddress
+from tests.faults.plain import (
+    Address,
+    Member,
+    Refused,
+    Request,
+    Room,
+    Server,
+    Stream,
 )
-class Token256Bytes(Server):
-    def new_token(self, room: Room, user: bytes, peer: Address) -> bytes:
-        return (super().new_token(room, user, peer) * 8)[:256]
-
+from tests.faults.registry import fault
 
 # 3.8d: a token stands for one user name in one room -----------------------------------------------
 
@@ -140,9 +33,17 @@ def user_renamed(name: str, note: str, pattern: str, instead: str) -> None:
 
 
 user_renamed("user-first-word-only", "messages carry the first word of the user name", r"(?<=\S) .*$", "")
+
+
 user_renamed("user-spaces-collapsed", "two spaces in a user name become one", "  +", " ")
+
+
 user_renamed("user-no-break-space-replaced", "a no-break space in a user name becomes a space", "\u00a0", " ")
+
+
 user_renamed("user-bom-taken-off", "a user name loses a byte order mark at its start", "^\ufeff", "")
+
+
 user_renamed("user-cut-at-64", "messages carry 64 characters of the user name", r"(?s)^(.{64}).*$", r"\1")
 
 
@@ -249,6 +150,75 @@ class UserNamesKeptByIp(Server):
         return self.names[member.ip]
 
 
+@fault(
+    "speaker-known-by-port",
+    "TCRP-3.8d",
+    also=("TCRP-4.6a", "TCRP-4.3a"),
+    note="from a port that another member had, one speaks under its name",
+)
+class SpeakerKnownByPort(KnownByAddress):
+    source: Address | None = None
+
+    def hear(self, member: Member, source: Address, message: bytes) -> None:
+        super().hear(member, source, message)
+        self.source = source
+        owner = self.owners.setdefault(source, member)
+        if owner.room is not member.room:
+            self.owners[source] = member
+
+    def name_of(self, member: Member) -> bytes:
+        return self.owners[self.source].name if self.source is not None else member.name
+
+
+@fault(
+    "user-of-the-latest-request",
+    "TCRP-3.8d",
+    note="the user name is kept in a variable for 20 ms, until the member is made",
+)
+class UserOfTheLatestRequest(Server):
+    user = b""
+
+    def decide(self, request: Request, peer: Address) -> Member:
+        with contextlib.suppress(Refused):
+            self.user = self.parse_payload(request.payload)[0]
+            time.sleep(0.02)
+        return super().decide(request, peer)
+
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        return super().admit(room, self.user, peer)
+
+
+@fault(
+    "speaker-of-the-latest-datagram",
+    "TCRP-3.8d",
+    also=("TCRP-4.6a", "TCRP-4.5a"),
+    note="a message goes out 10 ms later, under the name of who spoke last",
+)
+class SpeakerOfTheLatestDatagram(Server):
+    speaker: Member | None = None
+
+    def relay(self, member: Member, message: bytes) -> None:
+        self.speaker = member
+        threading.Timer(0.01, self.late, (member, message)).start()
+
+    def late(self, member: Member, message: bytes) -> None:
+        with self.lock:
+            super().relay(member, message)
+
+    def name_of(self, member: Member) -> bytes:
+        return self.speaker.name if self.speaker is not None else member.name
+
+
+@fault(
+    "user-cut-at-100-bytes",
+    "TCRP-3.8d",
+    note="messages carry 100 bytes of the user name, without half a character at the end",
+)
+class UserCutAt100Bytes(Server):
+    def name_of(self, member: Member) -> bytes:
+        return member.name[:100].decode("utf-8", "ignore").encode("utf-8")
+
+
 # 3.8e: a token is bound to the IP address of the TCP connection -----------------------------------
 
 
@@ -288,6 +258,22 @@ class TokenBoundByFirstDatagram(Server):
         if member.address is None:
             member.ip = self.ip_of(source)
         super().check_ip(member, source)
+
+
+@fault(
+    "peer-of-the-latest-connection",
+    "TCRP-3.8e",
+    note="a token is bound to the IP of the connection that was accepted last",
+)
+class PeerOfTheLatestConnection(Server):
+    latest: Address | None = None
+
+    def take(self, stream: Stream) -> None:
+        self.latest = stream.peer
+        super().take(stream)
+
+    def decide(self, request: Request, peer: Address) -> Member:
+        return super().decide(request, self.latest or peer)
 
 
 # 3.8f: creating a room makes the token's holder its host ------------------------------------------
@@ -366,3 +352,22 @@ class GuestLeavingClosesTheRoom(Server):
     def leave(self, member: Member) -> None:
         self.remove(member)
         self.close_room(member.room, "Somebody has left and the room is closed.")
+
+
+@fault(
+    "former-host-is-host-by-name",
+    "TCRP-3.8f",
+    note="under the first host's name a guest of the next room is its host, too",
+)
+class FormerHostIsHostByName(Server):
+    hosts: ClassVar[defaultdict[bytes, set[bytes]]] = defaultdict(set)
+
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        host = super().create(name, user, password, peer)
+        self.hosts[name].add(user)
+        return host
+
+    def leave(self, member: Member) -> None:
+        self.remove(member)
+        if member.name in self.hosts[member.room.key]:
+            self.close_room(member.room, "The host has left and the room is closed.")

@@ -1,9 +1,15 @@
-"""Faults of 5.3a and 5.3b: when a member is idle."""
+"""Faults of 5.3a: idle members that stay."""
 
 import time
-from typing import ClassVar
 
-from tests.faults.plain import Address, Member, Request, Room, Server, Stream
+from tests.faults.plain import (
+    Address,
+    Dropped,
+    Member,
+    Refused,
+    Room,
+    Server,
+)
 from tests.faults.registry import fault
 
 # 5.3a: an idle member is removed by 2 T + 1 s -----------------------------------------------------
@@ -143,104 +149,91 @@ class IdleByTheRoom(Server):
         return all(super(IdleByTheRoom, self).expired(other, now) for other in member.room.members.values())
 
 
-# 5.3b: no member is removed before T --------------------------------------------------------------
+@fault(
+    "wrong-password-puts-off-idling",
+    "TCRP-5.3a",
+    also=("TCRP-6.2a",),
+    note="a JOIN with a wrong password counts as activity of the host",
+)
+class WrongPasswordPutsOffIdling(Server):
+    def check_password(self, room: Room, user: bytes, password: bytes) -> None:
+        try:
+            super().check_password(room, user, password)
+        except Refused:
+            if room.host is not None:
+                room.host.last = time.monotonic()
+            raise
 
 
 @fault(
-    "host-idle-since-creating",
-    "TCRP-5.3b",
-    also=("TCRP-4.4c", "TCRP-5.3d"),
-    note="a host's time counts from COMPLETE, whatever it sends",
+    "refused-create-puts-off-idling",
+    "TCRP-5.3a",
+    also=("TCRP-6.2a",),
+    note="a CREATE of a room that exists gets 1 and counts as activity of all its members",
 )
-class HostIdleSinceCreating(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last
-        super().hear(member, source, message)
-        if member is member.room.host:
-            member.last = last
+class RefusedCreatePutsOffIdling(Server):
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if name in self.rooms:
+            for member in self.rooms[name].members.values():
+                member.last = time.monotonic()
+        return super().create(name, user, password, peer)
 
 
 @fault(
-    "guest-idle-since-joining",
-    "TCRP-5.3b",
-    also=("TCRP-4.4c",),
-    note="a guest's time counts from COMPLETE, whatever it sends",
+    "stolen-empties-keep-alive",
+    "TCRP-5.3a",
+    also=("TCRP-4.2e",),
+    note="empty messages from a foreign IP count as activity of the token's member",
 )
-class GuestIdleSinceJoining(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last
-        super().hear(member, source, message)
-        if member is not member.room.host:
-            member.last = last
-
-
-@fault("chat-is-no-activity", "TCRP-5.3b", note="only empty messages put off idling")
-class ChatIsNoActivity(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last
-        super().hear(member, source, message)
-        if message:
-            member.last = last
+class StolenEmptiesKeepAlive(Server):
+    def on_datagram(self, data: bytes, source: Address) -> None:
+        with self.lock:
+            try:
+                datagram = self.parse_datagram(data)
+                room = self.rooms.get(datagram.room)
+                if room is not None and not datagram.message and datagram.token in room.members:
+                    room.members[datagram.token].last = time.monotonic()
+            except Dropped:
+                pass
+        super().on_datagram(data, source)
 
 
 @fault(
-    "late-comers-idle-with-the-room", "TCRP-5.3b", note="a guest's time counts from the room's creation until it sends"
+    "stolen-tokens-keep-alive",
+    "TCRP-5.3a",
+    also=("TCRP-4.2e",),
+    note="whatever comes from a foreign IP counts as activity of the token's member",
 )
-class LateComersIdleWithTheRoom(Server):
-    since: ClassVar[dict[Room, float]] = {}
+class StolenTokensKeepAlive(Server):
+    def check_ip(self, member: Member, source: Address) -> None:
+        try:
+            super().check_ip(member, source)
+        except Dropped:
+            member.last = time.monotonic()
+            raise
 
-    def accept(self, stream: Stream, request: Request, member: Member) -> None:
-        super().accept(stream, request, member)
-        since = self.since.setdefault(member.room, member.last)
-        if member.address is None:
-            member.last = since
+
+@fault(
+    "wrong-room-keeps-alive",
+    "TCRP-5.3a",
+    also=("TCRP-4.2c", "TCRP-4.2d"),
+    note="a token in a room that does not exist counts as activity of its member",
+)
+class WrongRoomKeepsAlive(Server):
+    def drop(self, clause: str, data: bytes, source: Address) -> None:
+        if clause == "4.2c":
+            for room in self.rooms.values():
+                for member in room.members.values():
+                    if member.token in data:
+                        member.last = time.monotonic()
 
 
-@fault("idle-early", "TCRP-5.3b", note="a member is idle after half the time")
-class IdleEarly(Server):
+@fault("one-idle-member-in-t", "TCRP-5.3a", note="one idle member is removed, and the next of it a whole T later")
+class OneIdleMemberInT(Server):
+    latest = float("-inf")
+
     def expired(self, member: Member, now: float) -> bool:
-        return now - member.last > self.idle_timeout / 2
-
-
-@fault(
-    "idle-since-joining",
-    "TCRP-5.3b",
-    also=("TCRP-4.4c",),
-    note="the time counts from COMPLETE, whatever a member sends",
-)
-class IdleSinceJoining(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last
-        super().hear(member, source, message)
-        member.last = last
-
-
-@fault(
-    "idle-since-registering",
-    "TCRP-5.3b",
-    also=("TCRP-4.4c",),
-    note="the time counts from the first datagram only",
-)
-class IdleSinceRegistering(Server):
-    def hear(self, member: Member, source: Address, message: bytes) -> None:
-        last = member.last if member.address else None
-        super().hear(member, source, message)
-        member.last = last or member.last
-
-
-@fault(
-    "unregistered-members-idle-early",
-    "TCRP-5.3b",
-    note="a member that has sent no datagram is idle after a quarter of the time",
-)
-class UnregisteredMembersIdleEarly(Server):
-    def expired(self, member: Member, now: float) -> bool:
-        early = member.address is None and now - member.last > self.idle_timeout / 4
-        return early or super().expired(member, now)
-
-
-@fault("silent-hosts-room-closed-early", "TCRP-5.3b", note="a host must be heard of within half of the idle time")
-class SilentHostsRoomClosedEarly(Server):
-    def expired(self, member: Member, now: float) -> bool:
-        unheard = member is member.room.host and member.address is None
-        return super().expired(member, now) or (unheard and now - member.last > self.idle_timeout / 2)
+        if now - self.latest < self.idle_timeout or not super().expired(member, now):
+            return False
+        self.latest = now
+        return True

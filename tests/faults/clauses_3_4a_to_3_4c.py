@@ -1,20 +1,21 @@
-"""Faults of 3.4: the ACK and its status."""
+"""Faults of 3.4a to 3.4c: the ACK, and what is served."""
 
 import time
+from collections import Counter
 from typing import ClassVar
 
-from tests.faults.bases import Crashing, EchoesAnotherRoom, RefusesWithAnotherStatus, RemembersLeaversNames, joining
+from tests.faults.bases import Crashing, EchoesAnotherRoom, RemembersLeaversNames, joining
 from tests.faults.plain import (
     ACK,
     COMPLETE,
     CREATE,
     JOIN,
-    MALFORMED,
+    LIMIT_REACHED,
     OK,
-    ROOM_EXISTS,
     ROOM_NOT_FOUND,
     WRONG_PASSWORD,
     Address,
+    Header,
     Member,
     Refused,
     Request,
@@ -158,6 +159,21 @@ class AckRoomStripped(EchoesAnotherRoom):
         return room.strip(b" ") or room
 
 
+@fault(
+    "room-of-the-latest-request",
+    "TCRP-3.4a",
+    also=("TCRP-2.5a", "TCRP-6.1b"),
+    note="the room name is kept in a variable that the next connection overwrites",
+)
+class RoomOfTheLatestRequest(Server):
+    room = b""
+
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        self.room = stream.recv_exactly(header.room_size)
+        payload = stream.recv_exactly(header.payload_size)
+        return self.room, payload
+
+
 # 3.4b: the ACK comes at once, before anything slow ------------------------------------------------
 
 
@@ -240,98 +256,50 @@ class LeaverCannotJoinAgain(RemembersLeaversNames):
         return super().join(name, user, password, peer)
 
 
-# 3.4d: CREATE of a room that exists gets status 1 -------------------------------------------------
-
-
 @fault(
-    "refusals-are-closes",
-    "TCRP-3.4d",
-    also=("TCRP-3.4e", "TCRP-3.10a"),
-    note="whoever is refused sees the connection close, and no status",
+    "a-name-joins-three-times",
+    "TCRP-3.4c",
+    also=("TCRP-6.3c",),
+    note="a user name may join a room of one name three times",
 )
-class RefusalsAreCloses(Server):
-    def refuse(self, stream: Stream, request: Request, status: int) -> None:
-        pass
+class ANameJoinsThreeTimes(Server):
+    joined: ClassVar[Counter[tuple[bytes, bytes]]] = Counter()
 
-
-@fault("create-joins-what-exists", "TCRP-3.4d", note="CREATE of a room that exists joins it")
-class CreateJoinsWhatExists(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        if self.room_key(name) in self.rooms:
-            return self.join(name, user, password, peer)
-        return super().create(name, user, password, peer)
-
-
-@fault(
-    "create-replaces-what-exists",
-    "TCRP-3.4d",
-    also=("TCRP-3.9",),
-    note="CREATE of a room that exists starts it anew",
-)
-class CreateReplacesWhatExists(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        self.rooms.pop(self.room_key(name), None)
-        return super().create(name, user, password, peer)
-
-
-@fault("exists-is-status-4", "TCRP-3.4d", also=("TCRP-3.9",), note="CREATE of a room that exists gets 4")
-class ExistsIsStatus4(Server):
-    def status(self, status: int) -> bytes:
-        return super().status(MALFORMED if status == ROOM_EXISTS else status)
-
-
-@fault(
-    "creator-may-create-again", "TCRP-3.4d", also=("TCRP-3.9",), note="a room's creator, by name and IP, starts it anew"
-)
-class CreatorMayCreateAgain(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        room = self.rooms.get(name)
-        if room and room.host and (room.host.name, room.host.ip) == (user, self.ip_of(peer)):
-            del self.rooms[name]
-        return super().create(name, user, password, peer)
-
-
-@fault("create-with-the-password-joins", "TCRP-3.4d", note="CREATE of a room that exists joins it with its password")
-class CreateWithThePasswordJoins(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        room = self.rooms.get(name)
-        if room and room.password and room.password == password:
-            return self.join(name, user, password, peer)
-        return super().create(name, user, password, peer)
-
-
-@fault(
-    "create-replaces-an-unused-room",
-    "TCRP-3.4d",
-    also=("TCRP-3.9", "TCRP-3.11"),
-    note="a room with no datagram yet is replaced",
-)
-class CreateReplacesAnUnusedRoom(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        room = self.rooms.get(name)
-        if room and all(member.address is None for member in room.members.values()):
-            del self.rooms[name]
-        return super().create(name, user, password, peer)
-
-
-# 3.4e: JOIN of a room that does not exist gets status 2 -------------------------------------------
-
-
-@fault("join-creates-what-is-missing", "TCRP-3.4e", note="JOIN of a room that does not exist creates it")
-class JoinCreatesWhatIsMissing(Server):
     def join(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        if self.room_key(name) not in self.rooms:
-            return self.create(name, user, password, peer)
+        if self.joined[name, user] >= 3:
+            raise Refused(LIMIT_REACHED)
+        member = super().join(name, user, password, peer)
+        self.joined[name, user] += 1
+        return member
+
+
+@fault(
+    "not-found-is-remembered",
+    "TCRP-3.4c",
+    also=("TCRP-6.2a",),
+    note="that a room was not found is remembered for 3 seconds",
+)
+class NotFoundIsRemembered(Server):
+    missing: ClassVar[dict[bytes, float]] = {}
+
+    def join(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if time.monotonic() - self.missing.get(name, float("-inf")) < 3:
+            raise Refused(ROOM_NOT_FOUND)
+        if name not in self.rooms:
+            self.missing[name] = time.monotonic()
         return super().join(name, user, password, peer)
 
 
-@fault("not-found-is-status-1", "TCRP-3.4e", note="JOIN of a room that does not exist gets 1")
-class NotFoundIsStatus1(Server):
-    def status(self, status: int) -> bytes:
-        return super().status(ROOM_EXISTS if status == ROOM_NOT_FOUND else status)
+@fault(
+    "status-of-the-latest-decision",
+    "TCRP-3.4c",
+    also=("TCRP-3.4d", "TCRP-3.4e", "TCRP-3.10a"),
+    note="a refusal, 30 ms after it was decided, has the status that was decided last",
+)
+class StatusOfTheLatestDecision(Server):
+    latest = 0
 
-
-@fault("join-of-no-room-with-a-password-gets-3", "TCRP-3.4e", note="3 for a password where there is no room")
-class JoinOfNoRoomWithAPasswordGets3(RefusesWithAnotherStatus):
-    def rewritten(self, request: Request, status: int) -> int:
-        return WRONG_PASSWORD if status == ROOM_NOT_FOUND and b'"password"' in request.payload else status
+    def refuse(self, stream: Stream, request: Request, status: int) -> None:
+        self.latest = status
+        time.sleep(0.03)
+        super().refuse(stream, request, self.latest)

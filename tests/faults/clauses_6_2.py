@@ -1,12 +1,12 @@
-"""Faults of 6.2 and 6.3: what a request leaves behind, and how much a server can bear."""
+"""Faults of 6.2: what a request leaves behind."""
 
+import contextlib
 import json
-import threading
-import time
+import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
+from tests.faults.bases import Counting, Reserves
 from tests.faults.plain import (
     CREATE,
     LIMIT_REACHED,
@@ -156,6 +156,62 @@ class RefusedPasswordLeavesARoom(Server):
             raise
 
 
+@fault(
+    "refusals-stay-counted",
+    "TCRP-6.2a",
+    also=("TCRP-6.3a",),
+    note="a refused request counts as an open connection for ever, of 16",
+)
+class RefusalsStayCounted(Counting):
+    most = 16
+
+    def refuse(self, stream: Stream, request: Request, status: int) -> None:
+        if status != LIMIT_REACHED:
+            self.count()
+        super().refuse(stream, request, status)
+
+
+@fault(
+    "wrong-passwords-take-places",
+    "TCRP-6.2a",
+    also=("TCRP-6.3c", "TCRP-3.10a"),
+    note="a JOIN with a wrong password takes one of the room's 16 places",
+)
+class WrongPasswordsTakePlaces(Server):
+    wrong: ClassVar[Counter[Room]] = Counter()
+
+    def check_password(self, room: Room, user: bytes, password: bytes) -> None:
+        try:
+            super().check_password(room, user, password)
+        except Refused:
+            self.wrong[room] += 1
+            raise
+
+    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
+        if len(room.members) + self.wrong[room] >= 16:
+            raise Refused(LIMIT_REACHED)
+        return super().admit(room, user, peer)
+
+
+@fault(
+    "refused-creates-take-places",
+    "TCRP-6.2a",
+    also=("TCRP-6.3b",),
+    note="a CREATE that got 1 counts as one of 17 rooms",
+)
+class RefusedCreatesTakePlaces(Server):
+    refused = 0
+
+    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
+        if name not in self.rooms and len(self.rooms) + self.refused >= 17:
+            raise Refused(LIMIT_REACHED)
+        try:
+            return super().create(name, user, password, peer)
+        except Refused:
+            self.refused += 1
+            raise
+
+
 # 6.2b: a request that never arrived whole leaves nothing behind -----------------------------------
 
 
@@ -235,131 +291,90 @@ class HalfAJoinJoins(Server):
         return room, stream.recv_until_closed(header.payload_size)
 
 
-# 6.3a: 16 connections at once are served ----------------------------------------------------------
+@fault(
+    "buffer-by-ip",
+    "TCRP-6.2b",
+    also=("TCRP-6.1a", "TCRP-6.1c"),
+    note="what an unfinished request left is put before the next one from its IP",
+)
+class BufferByIp(Server):
+    left: ClassVar[dict[str, bytes]] = {}
+
+    def read_header(self, stream: Stream) -> bytes:
+        with self.lock:
+            data = self.left.pop(stream.peer[0], b"")
+        while len(data) < 32:
+            chunk = stream.recv(32 - len(data))
+            if not chunk:
+                with self.lock:
+                    self.left[stream.peer[0]] = data
+                raise Vanished
+            data += chunk
+        return data
 
 
 @fault(
-    "eight-connections-at-most",
-    "TCRP-6.3a",
+    "reserved-name-kept-after-a-close",
+    "TCRP-6.2b",
+    note="a CREATE that ends with a FIN where its payload begins keeps its name",
+)
+class ReservedNameKeptAfterAClose(Reserves):
+    def kept(self, payload: bytes, error: Exception) -> bool:
+        return not payload and isinstance(error, Vanished)
+
+
+@fault(
+    "reserved-name-kept-after-a-reset",
+    "TCRP-6.2b",
+    note="a CREATE that ends with a RST where its payload begins keeps its name",
+)
+class ReservedNameKeptAfterAReset(Reserves):
+    def kept(self, payload: bytes, error: Exception) -> bool:
+        return not payload and not isinstance(error, Vanished)
+
+
+@fault(
+    "reserved-name-kept-while-stalled",
+    "TCRP-6.2b",
     also=("TCRP-6.1b",),
-    note="with 8 connections open every other gets 6",
+    note="a CREATE of which header and room name came keeps its name as long as it stalls",
 )
-class EightConnectionsAtMost(Server):
-    max_connections = 8
-
-
-@fault("four-connections-wait", "TCRP-6.3a", also=("TCRP-6.1b",), note="4 threads serve connections")
-class FourConnectionsWait(Server):
-    pool = ThreadPoolExecutor(4)
-
-    def take(self, stream: Stream) -> None:
-        self.pool.submit(self.run_connection, stream)
+class ReservedNameKeptWhileStalled(Reserves):
+    def kept(self, payload: bytes, error: Exception) -> bool:
+        return False
 
 
 @fault(
-    "fifteen-connections-at-most", "TCRP-6.3a", also=("TCRP-6.1b",), note="with 15 connections open every other gets 6"
+    "json-mended-after-a-half-close",
+    "TCRP-6.2b",
+    note="a payload that a half-close cuts within its last member is mended and served",
 )
-class FifteenConnectionsAtMost(Server):
-    max_connections = 15
-
-
-# 6.3b: 16 rooms stand at once ---------------------------------------------------------------------
-
-
-@fault("eight-rooms-at-most", "TCRP-6.3b", note="a ninth room gets 6")
-class EightRoomsAtMost(Server):
-    max_rooms = 8
-
-
-@fault("fifteen-rooms-of-a-creator", "TCRP-6.3b", note="one IP address may hold 12 rooms")
-class FifteenRoomsOfACreator(Server):
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        own = [room for room in self.rooms.values() if room.host and room.host.ip == self.ip_of(peer)]
-        if len(own) >= 12:
-            raise Refused(LIMIT_REACHED)
-        return super().create(name, user, password, peer)
-
-
-@fault("places-of-closed-rooms-not-free", "TCRP-6.3b", note="there are 17 rooms, and those that closed stay taken")
-class PlacesOfClosedRoomsNotFree(Server):
-    created = 0
-
-    def create(self, name: bytes, user: bytes, password: bytes, peer: Address) -> Member:
-        if self.created >= 17:
-            raise Refused(LIMIT_REACHED)
-        member = super().create(name, user, password, peer)
-        self.created += 1
-        return member
-
-
-# 6.3c: a room holds 16 members --------------------------------------------------------------------
-
-
-@fault("eight-members-at-most", "TCRP-6.3c", note="a ninth member of a room gets 6")
-class EightMembersAtMost(Server):
-    max_members = 8
-
-
-@fault("fifteen-members-at-most", "TCRP-6.3c", note="a 16th member of a room gets 6")
-class FifteenMembersAtMost(Server):
-    max_members = 15
-
-
-@fault("places-of-leavers-not-free", "TCRP-6.3c", note="a room has 16 places, and those of who left stay taken")
-class PlacesOfLeaversNotFree(Server):
-    places: ClassVar[Counter[Room]] = Counter()
-
-    def admit(self, room: Room, user: bytes, peer: Address) -> Member:
-        self.places[room] += 1
-        if self.places[room] > 16:
-            raise Refused(LIMIT_REACHED)
-        return super().admit(room, user, peer)
-
-
-# 6.3d: 50 requests a second from one address are served -------------------------------------------
+class JsonMendedAfterAHalfClose(Server):
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room = stream.recv_exactly(header.room_size)
+        payload = stream.recv_until_closed(header.payload_size)
+        if len(payload) < header.payload_size:
+            for end in (b"}", b'"}', b'""}', b':""}', b'":""}'):
+                with contextlib.suppress(ValueError):
+                    self.load_json((payload + end).decode("utf-8"))
+                    return room, payload + end
+            raise Vanished
+        return room, payload
 
 
 @fault(
-    "twenty-requests-a-second",
-    "TCRP-6.3d",
-    note="beyond 20 requests a second from one address the answer is 6",
+    "nine-bytes-may-be-missing",
+    "TCRP-6.2b",
+    note="of a JSON payload up to 9 bytes may be missing when the client ends its side: the name is there",
 )
-class TwentyRequestsASecond(Server):
-    recent: tuple[float, ...] = ()
-
-    def decide(self, request: Request, peer: Address) -> Member:
-        with self.lock:
-            now = time.monotonic()
-            self.recent = tuple(at for at in self.recent if at > now - 1)
-            if len(self.recent) >= 20:
-                raise Refused(LIMIT_REACHED)
-            self.recent += (now,)
-        return super().decide(request, peer)
-
-
-@fault(
-    "five-requests-a-second",
-    "TCRP-6.3d",
-    note="requests are decided one after another, a fifth of a second each",
-)
-class FiveRequestsASecond(Server):
-    queue = threading.Lock()
-
-    def decide(self, request: Request, peer: Address) -> Member:
-        with self.queue:
-            time.sleep(0.2)
-        return super().decide(request, peer)
-
-
-@fault("forty-requests-a-second", "TCRP-6.3d", note="beyond 40 requests a second from one address the answer is 6")
-class FortyRequestsASecond(Server):
-    times: ClassVar[list[float]] = []
-
-    def decide(self, request: Request, peer: Address) -> Member:
-        now = time.monotonic()
-        with self.lock:
-            self.times[:] = [when for when in self.times if when > now - 1]
-            self.times.append(now)
-            if len(self.times) > 40:
-                raise Refused(LIMIT_REACHED)
-        return super().decide(request, peer)
+class NineBytesMayBeMissing(Server):
+    def read_body(self, stream: Stream, header: Header) -> tuple[bytes, bytes]:
+        room = stream.recv_exactly(header.room_size)
+        payload = stream.recv_until_closed(header.payload_size)
+        missing = header.payload_size - len(payload)
+        if not missing:
+            return room, payload
+        found = re.match(rb'\{"username": ?"([^"\\]+)', payload)
+        if missing > 9 or found is None:
+            raise Vanished
+        return room, found[1]
