@@ -8,22 +8,18 @@ from typing import Any
 
 import pytest
 
+from conformance.conclusion import conclude, write
 from conformance.engine.options import RunOptions
 from conformance.engine.outcomes import in_words
 from conformance.engine.session import Session
-from conformance.outcome.causes import causes
 from conformance.outcome.deviations import excused
 from conformance.outcome.findings import VERDICT, Outcome
-from conformance.outcome.verdicts import Exit, Verdict, counted_verdicts, counts_as_failure, exit_code, judge
-from conformance.path_section import path_row
+from conformance.outcome.verdicts import Exit, Verdict, counted_verdicts, counts_as_failure, judge
 from conformance.plugin_workers import take_over
-from conformance.report import formats
 from conformance.report.collector import Collector
-from conformance.report.finding_rows import finding_rows
 from conformance.report.formats.phrases import ending
 from conformance.report.model import Report
-from conformance.report.redaction import redacted
-from conformance.report.repro.files import DIALECT, FindingFiles, no_files, remove_earlier
+from conformance.report.repro.files import FindingFiles, no_files, remove_earlier
 from conformance.spec.clauses import clause
 from conformance.trace.text import one_line
 
@@ -93,34 +89,12 @@ class Summary(Collector):
 
     def _report(self, exitstatus: int) -> Report:
         """The report of the run, written if it is wanted."""
-        session, options = self.session, self.session.options
-        judgements = self.judgements()
-        deviations = self.deviation_rows(judgements)
-        code = exit_code(
-            judgements, options.level, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED,
-            red=any(one["state"] in ("passing", "expired") for one in deviations),
-        )  # fmt: skip
-        if session.unreachable is not None:
-            code = Exit.UNREACHABLE
-        elif exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-            code = Exit.SUITE_FAULT
-        dialect = session.bench.dialect
-        files = FindingFiles(session, self.folder)
-        report = self.report(
-            options=options.said, target=str(session.target.server), dialect=dialect.name, seed=options.seed,
-            exit_code=code, judgements=judgements, deviations=deviations,
-            differences=[{"clause": one.clause, "text": one.text} for one in session.differences],
-            findings=finding_rows(causes(judgements), dialect, files.writer if self.kinds is not None else no_files),
-            path=path_row(session.paths, session.target),
-        )  # fmt: skip
-        if options.redact:
-            report = redacted(report, session.bench.context.identities)
+        session = self.session
+        writer = FindingFiles(session, self.folder).writer if self.kinds is not None else no_files
+        report = conclude(self, session, ended=exitstatus, said=session.options.said, write_files=writer)
         self._say(report)
         if self.kinds is not None:
-            written = formats.write(report, self.folder, self.kinds)
-            if session.dialect_file is not None and not options.redact:
-                (self.folder / DIALECT).write_text(session.dialect_file, encoding="utf-8")
-            self._lines += [f"report: {path}" for path in written]
+            self._lines += [f"report: {path}" for path in write(report, session, self.folder, self.kinds)]
         return report
 
     def _say(self, report: Report) -> None:

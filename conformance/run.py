@@ -4,29 +4,25 @@ import argparse
 import os
 import random
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
 
+from conformance.conclusion import conclude, write
 from conformance.engine.options import AUTO, RunOptions, UsageProblem, read
 from conformance.engine.session import Session
 from conformance.installation import cache_folder
 from conformance.net.addresses import Unreachable
-from conformance.outcome.causes import causes
-from conformance.outcome.verdicts import CommandError, Exit, Verdict, exit_code
-from conformance.path_section import path_row
+from conformance.outcome.verdicts import CommandError, Exit
 from conformance.report import formats as reports
-from conformance.report.finding_rows import finding_rows
 from conformance.report.live import Progress
 from conformance.report.model import Report
-from conformance.report.redaction import redacted
-from conformance.report.repro.files import DIALECT, FindingFiles, remove_earlier
+from conformance.report.repro.files import FindingFiles, remove_earlier
 from conformance.report.screen import print_end, print_findings
 from conformance.spec import clauses
 from conformance.spec import suite_index as index
-from conformance.trace.text import as_utf8, printable, safe
+from conformance.trace.text import printable, safe
 from tcrp import __version__
 
 
@@ -106,28 +102,9 @@ def _tell(
     arguments: argparse.Namespace, session: Session, progress: Progress, kinds: tuple[str, ...], ended: int,
     folder: Path,
 ) -> Exit:  # fmt: skip
-    judgements = progress.judgements()
-    told = progress.deviation_rows(judgements)
-    died = session.died and any(one.verdict is Verdict.CRASH for one in judgements)
-    code = exit_code(
-        judgements, session.options.level, interrupted=ended == pytest.ExitCode.INTERRUPTED, died=died,
-        red=any(one["state"] in ("passing", "expired") for one in told),
-    )  # fmt: skip
-    if session.unreachable is not None:
-        code = Exit.UNREACHABLE
-    elif ended == pytest.ExitCode.INTERNAL_ERROR:
-        code = Exit.SUITE_FAULT
     files = FindingFiles(session, folder)
-    dialect = session.bench.dialect
-    report = progress.report(
-        options={**session.options.said, "k": arguments.k}, target=str(session.target.server), dialect=dialect.name,
-        seed=session.options.seed, exit_code=code, judgements=judgements,
-        findings=finding_rows(causes(judgements), dialect, files.writer), deviations=told,
-        differences=[{"clause": one.clause, "text": one.text} for one in session.differences],
-        path=path_row(session.paths, session.target),
-    )  # fmt: skip
-    if session.options.redact:
-        report = redacted(report, session.bench.context.identities)
+    said = {**session.options.said, "k": arguments.k}
+    report = conclude(progress, session, ended=ended, said=said, write_files=files.writer)
     lost = _write(report, session, folder, kinds) or files.lost
     told_to = {"verbosity": progress.verbosity, "folder": arguments.report_dir}
     print_findings(report, progress.screen, **told_to)
@@ -136,15 +113,13 @@ def _tell(
     if session.unreachable is not None:
         print(f"tcrp-conformance: unreachable: {printable(session.unreachable)}", file=sys.stderr)
     print_end(report, progress.screen, **told_to)
-    return code
+    return Exit(report["exit_code"])
 
 
-def _write(report: Report, session: Session, folder: Path, kinds: Sequence[str]) -> OSError | None:
+def _write(report: Report, session: Session, folder: Path, kinds: tuple[str, ...]) -> OSError | None:
     """Write the report, and the dialect that was found. The folder may have been deleted meanwhile. Returns why not."""
     try:
-        reports.write(report, folder, kinds)
-        if session.dialect_file is not None and not session.options.redact:
-            (folder / DIALECT).write_bytes(as_utf8(session.dialect_file))
+        write(report, session, folder, kinds)
     except OSError as error:
         return error
     return None

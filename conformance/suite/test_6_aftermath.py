@@ -65,20 +65,21 @@ def _still_creates(bench: Bench, after: str) -> None:
     must_be_served(bench, bench.tcp.ask(Create(fresh(), "alicia"), may_be_limited=True), f"a CREATE after {after}")
 
 
+def _early_ends_leave_nothing(bench: Bench, how: str, *, reset: bool) -> None:
+    _goes_on_at_once(bench, lambda: _end_early(bench, HEADER_SIZE + 2, reset=reset), f"a connection was {how}")
+    for number in range(MANY):
+        _end_early(bench, (1, HEADER_SIZE, HEADER_SIZE + 4)[number % 3], reset=reset)
+    _still_creates(bench, f"connections were {how}")
+
+
 @clause("TCRP-6.1a")
 def test_early_closes_leave_no_pause_and_no_count(bench: Bench) -> None:
-    _goes_on_at_once(bench, lambda: _end_early(bench, HEADER_SIZE + 2, reset=False), "a connection was closed early")
-    for number in range(MANY):
-        _end_early(bench, (1, HEADER_SIZE, HEADER_SIZE + 4)[number % 3], reset=False)
-    _still_creates(bench, "connections were closed early")
+    _early_ends_leave_nothing(bench, "closed early", reset=False)
 
 
 @clause("TCRP-6.1c")
 def test_resets_leave_no_pause_and_no_count(bench: Bench) -> None:
-    _goes_on_at_once(bench, lambda: _end_early(bench, HEADER_SIZE + 2, reset=True), "a connection was reset")
-    for number in range(MANY):
-        _end_early(bench, (1, HEADER_SIZE, HEADER_SIZE + 4)[number % 3], reset=True)
-    _still_creates(bench, "connections were reset")
+    _early_ends_leave_nothing(bench, "reset", reset=True)
 
 
 @clause("TCRP-6.1e")

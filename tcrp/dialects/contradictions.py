@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from tcrp.constants import Status
-from tcrp.dialects.framed_text import split_template
+from tcrp.dialects.framed_text import printable, split_template
 from tcrp.dialects.schema import NAME_PATTERN
 from tcrp.dialects.settings import NoticeSettings, Settings
 
@@ -31,7 +31,7 @@ def check(settings: Settings) -> None:
     """Raise WrongSetting for the first setting that breaks a rule."""
     for rule in (_name, _request, _status, _reply, _token, _address, _up, _down, _types, _notices):
         for key, message in rule(settings):
-            raise WrongSetting(key, _printable(f"{key} {message}"))
+            raise WrongSetting(key, printable(f"{key} {message}"))
 
 
 def _name(settings: Settings) -> Problems:
@@ -252,11 +252,6 @@ def _duplicates(table: str, keys: Iterable[tuple[str, object]]) -> Problems:
         if value in seen:
             yield f"{table}.{name}", f"is {_value_text(value)}, and so is {table}.{seen[value]}"
         seen[value] = name
-
-
-def _printable(text: str) -> str:
-    """The text on one line: what a terminal would act on is escaped, as TOML does it."""
-    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
 
 
 def _key_name(field: str) -> str:

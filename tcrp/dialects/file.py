@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args, get_origin
 
 from tcrp.dialects.contradictions import WrongSetting, check
+from tcrp.dialects.framed_text import printable
 from tcrp.dialects.schema import Key, alternatives, keys_of, table_of
 from tcrp.dialects.settings import Range, Settings
 
@@ -143,8 +144,7 @@ def _toml(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            text = json.dumps(value, ensure_ascii=False)
-            return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
+            return printable(json.dumps(value, ensure_ascii=False))
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case Mapping():

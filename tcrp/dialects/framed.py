@@ -11,7 +11,7 @@ from tcrp.dialects.framed_control import ControlCodec
 from tcrp.dialects.framed_datagrams import DownCodec, UpCodec, up_fields
 from tcrp.dialects.framed_server import FramedServer
 from tcrp.dialects.settings import Settings
-from tcrp.errors import LocalProtocolError
+from tcrp.dialects.wants import check_extras, check_no_list
 from tcrp.messages import Address, Create, Down, Join, Membership, NoticeReason, Up, UpKind, Want
 from tcrp.policy import Audience, Bind, Idle, MemberKey, Policy, Register, RoomKey, TokenAlphabet, TokenForm
 
@@ -73,9 +73,9 @@ class Framed:
         )
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> FramedClient:
-        if not isinstance(want, Create | Join):
-            raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
-        return FramedClient(self._codec, want, udp, strict, now)
+        entering = check_no_list(self.name, want)
+        check_extras(self.name, self.can, entering)
+        return FramedClient(self._codec, entering, udp, strict, now)
 
     def request(self, want: Want, udp: Address | None) -> RequestParts | None:
         self.client(want, udp, 0.0)  # checks it

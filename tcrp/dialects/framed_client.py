@@ -79,14 +79,6 @@ class FramedClient(FramedConversation):
         raise RuntimeError("a client says nothing after its request")
 
     def _checked_room(self, want: Create | Join) -> bytes:
-        for field, value in (
-            ("capacity", want.capacity if isinstance(want, Create) else None),
-            ("invite", want.invite if isinstance(want, Join) else None),
-        ):
-            if value is not None:
-                raise LocalProtocolError(
-                    f"dialect {self._settings.name} has no {field}", clause="TCRP-3.2a", field=field
-                )
         if self._codec.port_on_tcp and self._udp is None:
             raise LocalProtocolError(
                 "the UDP port is to be told, and none is given", clause="TCRP-4.3a", field="UDP port"

@@ -140,3 +140,8 @@ def _refuse_constant(name: str) -> None:
 
 def _malformed(message: str, offset: int) -> RemoteProtocolError:
     return RemoteProtocolError(message, clause="TCRP-3.2g", field="JSON", offset=offset)
+
+
+def printable(text: str) -> str:
+    """The text on one line: what a terminal would act on is escaped, as TOML does it."""
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)

@@ -20,15 +20,14 @@ from tcrp.dialects.envelope_client import EnvelopeClient
 from tcrp.dialects.envelope_control import decode_object
 from tcrp.dialects.envelope_passwords import ClientHashedPasswords
 from tcrp.dialects.envelope_server import EnvelopeServer
+from tcrp.dialects.wants import check_extras
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.layouts import packet_layout
 from tcrp.messages import (
     Address,
     ChatPacket,
-    Create,
     Down,
     DownKind,
-    Join,
     List,
     Membership,
     NoticeReason,
@@ -80,12 +79,7 @@ class JsonEnvelope:
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
         if not isinstance(want, List):
             check_user(want.user)
-            for field, value in (
-                ("capacity", want.capacity if isinstance(want, Create) else None),
-                ("invite", want.invite if isinstance(want, Join) else None),
-            ):
-                if value is not None:
-                    raise LocalProtocolError(f"dialect {self.name} has no {field}", clause="TCRP-3.2a", field=field)
+            check_extras(self.name, self.can, want)
         return EnvelopeClient(want, strict)
 
     def request(self, want: Want, udp: Address | None) -> RequestParts | None:

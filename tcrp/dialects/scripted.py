@@ -4,7 +4,7 @@ from tcrp.conversation import Conversation, Limits
 from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
 from tcrp.dialects.script import Script, ScriptedConversation
 from tcrp.dialects.tcrp import Tcrp
-from tcrp.errors import LocalProtocolError
+from tcrp.dialects.wants import check_extras, check_no_list, no_field
 from tcrp.messages import Address, Create, Down, Join, Membership, Up, UpKind, Want
 from tcrp.policy import Policy
 
@@ -34,16 +34,11 @@ class Scripted:
         raise NotImplementedError(f"dialect {self.name} has no script of the server's side: write `answer`")
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> Conversation:
-        if not isinstance(want, Create | Join):
-            raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
-        for field, value in (
-            ("password", None if self.can.passwords else want.password),
-            ("capacity", want.capacity if isinstance(want, Create) and not self.can.capacity else None),
-            ("invite", want.invite if isinstance(want, Join) and not self.can.invites else None),
-        ):
-            if value:
-                raise LocalProtocolError(f"dialect {self.name} has no {field}", clause="TCRP-3.2a", field=field)
-        return ScriptedConversation(self.ask(want, udp), None, now)
+        entering = check_no_list(self.name, want)
+        if entering.password and not self.can.passwords:
+            raise no_field(self.name, "password")
+        check_extras(self.name, self.can, entering)
+        return ScriptedConversation(self.ask(entering, udp), None, now)
 
     def request(self, want: Want, udp: Address | None) -> RequestParts | None:
         return None

@@ -16,6 +16,7 @@ from tcrp import constants, wire
 from tcrp.constants import HEADER_SIZE, Operation, State, Status
 from tcrp.conversation import BaseConversation, FrameReader, Limits
 from tcrp.dialects.base import Capabilities, Layouts, Passwords, Ports, RequestParts
+from tcrp.dialects.wants import check_extras, check_no_list
 from tcrp.errors import LocalProtocolError, RemoteProtocolError
 from tcrp.events import Accepted, Ended, Event, Joined, Malformed, Refused, Requested, TimedOut
 from tcrp.layouts import chat_layout, notice_layout, packet_layout, status_layout
@@ -299,17 +300,9 @@ class Tcrp:
     passwords: Passwords | None = None
 
     def client(self, want: Want, udp: Address | None, now: float, *, strict: bool = True) -> TcrpClient:
-        if not isinstance(want, Create | Join):
-            raise LocalProtocolError(f"dialect {self.name} cannot list rooms", clause="TCRP-3.1a", field="Operation")
-        for field_name, value in (
-            ("capacity", want.capacity if isinstance(want, Create) else None),
-            ("invite", want.invite if isinstance(want, Join) else None),
-        ):
-            if value is not None:
-                raise LocalProtocolError(
-                    f"dialect {self.name} has no {field_name}", clause="TCRP-3.2a", field=field_name
-                )
-        return TcrpClient(want, strict)
+        entering = check_no_list(self.name, want)
+        check_extras(self.name, self.can, entering)
+        return TcrpClient(entering, strict)
 
     def request(self, want: Want, udp: Address | None) -> RequestParts | None:
         self.client(want, udp, 0.0)  # checks it

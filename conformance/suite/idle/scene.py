@@ -94,11 +94,11 @@ def _played(bench: Bench) -> Scene:
 def _play(bench: Bench, idle: float, seen: Scene) -> None:
     room, password = fresh(), bench.rooms.secret
     end = 2 * idle + 1 + SLACK + bench.waits.round_trip
-    began = time.monotonic()
+    first = time.monotonic()
     host, guest, talker, quiet, early = bench.rooms.settled(
         "host", "guest", "talker", "quiet", "early", room=room, password=password
     )
-    is_quick = time.monotonic() - began < QUICK * idle
+    is_quick = time.monotonic() - first < QUICK * idle
     orphan_host, orphan = bench.rooms.settled("parent", "orphan")
     _keep_a_namesake(bench, room, password)
     lone = bench.rooms.stay(bench.rooms.create(user="lone"))

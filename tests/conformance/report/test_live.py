@@ -1,18 +1,13 @@
 """What a run prints while it goes on: in a pipe, at a terminal (a pty here), and once its reader has gone away."""
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import shlex
 import signal
 import socket
 import subprocess
-import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +16,8 @@ import pytest
 from rich.cells import cell_len
 
 from tests.conformance.commands import Commands
+from tests.pty_process import PATIENCE, PtyProcess
 
-PATIENCE = 30.0
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 SOME = ("2.1", "2.2", "3.2h", "3.11", "4.5a", "5.3c", "5.3b")
 BAR = re.compile(r"\d+/\d+  \d+:\d\d")
@@ -33,37 +28,21 @@ def lines_of(text: str) -> list[str]:
     return text.split("\n", 1)[1].splitlines()
 
 
-class Terminal:
-    """A command on a pty of its own, which is its controlling terminal."""
+class Terminal(PtyProcess):
+    """A command on a terminal of this many columns."""
 
     def __init__(self, folder: Path, words: list[str], columns: int, **environment: str) -> None:
-        self._fd, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (30, columns))
-        self.shown = b""
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-        self.popen = subprocess.Popen(
-            words, stdin=slave, stdout=slave, stderr=slave, cwd=folder, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
-            env={**inherited, "TERM": "xterm", "LANG": "C.UTF-8", **environment},
-        )  # fmt: skip
-        os.close(slave)
+        given = {**inherited, "TERM": "xterm", "LANG": "C.UTF-8", **environment}
+        super().__init__(words, given, folder=folder, size=(30, columns))
 
     @property
     def text(self) -> str:
         return self.shown.decode(errors="replace")
 
-    def type(self, data: bytes) -> None:
-        os.write(self._fd, data)
-
     def until(self, pattern: str) -> None:
         while not re.search(pattern, self.text):
-            assert self._read(), f"ended without {pattern!r}: {self.text}"
-
-    def wait(self) -> int:
-        """Read everything. Returns the exit code."""
-        while self._read():
-            pass
-        return self.popen.wait(PATIENCE)
+            assert self.read(), f"ended without {pattern!r}: {self.text}"
 
     def interrupt(self) -> int:
         """Press Ctrl-C, and again every two seconds if the process goes on: Python loses a signal that comes during a
@@ -73,8 +52,8 @@ class Terminal:
         while True:
             if time.monotonic() - pressed > 2.0:
                 pressed = time.monotonic()
-                self.type(b"\x03")
-            if not self._read():
+                self.press(b"\x03")
+            if not self.read():
                 return self.popen.wait(PATIENCE)
 
     def close(self) -> None:
@@ -82,20 +61,7 @@ class Terminal:
             self.popen.send_signal(signal.SIGINT)  # so that it ends the server it has started
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(5)
-        self.popen.kill()
-        self.popen.wait(PATIENCE)
-        os.close(self._fd)
-
-    def _read(self) -> bool:
-        assert select.select([self._fd], [], [], PATIENCE)[0], f"nothing more is shown after {self.text}"
-        try:
-            data = os.read(self._fd, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # how Linux says that the other side is closed
-                raise
-            data = b""
-        self.shown += data
-        return bool(data)
+        super().close()
 
 
 Run = Callable[..., Terminal]
