@@ -82,8 +82,8 @@ LEAD = 0.8
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All of them for the page; else, minutes less, a fault of each clause, and a quarter of the odd servers that
-    are not slow.
+    """All of them for the page; else, minutes less, a fault of each clause, and one of six odd servers that are
+    not slow.
     """
     everything = metafunc.config.getoption("--publish", None)
     faults, first = variants("faults"), {one.clauses[0]: one for one in reversed(variants("faults"))}
@@ -93,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, found in (
         ("witness", whole),
         ("fault", [one for one in faults if one not in whole and (everything or one in first.values())]),
-        ("odd", [*variants("odd")] if everything else [one for one in variants("odd") if one.name not in SLOW][::4]),
+        ("odd", [*variants("odd")] if everything else [one for one in variants("odd") if one.name not in SLOW][::6]),
     ):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, found, ids=[one.name for one in found])
